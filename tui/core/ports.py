@@ -1,0 +1,470 @@
+"""The doors between rooms: what the engine needs, and the services it offers to a screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from tui.core.events import Envelope, ProviderEvent
+from tui.core.feed import Feed
+from tui.core.models import (
+    CallId,
+    Decision,
+    HistoryMessage,
+    JsonObject,
+    MessageId,
+    Outcome,
+    Problem,
+    RunId,
+    ThreadId,
+    ThreadSummary,
+    ToolOutput,
+    ToolSpec,
+    WireEvent,
+)
+from tui.core.transcript import ToolCall, Transcript
+
+# --- providers: a model behind some protocol ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do; the engine and the screen offer no more than this."""
+
+    tools: bool = True
+    server_state: bool = False  # it keeps threads of its own (continuations mean something)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Everything a provider needs to answer.
+
+    ``history`` is the whole selected path, the message to answer last. ``continuation`` is the
+    newest one that an earlier run of this path left, if the profile is the same: the provider
+    compares it with ``history`` to see what its server already holds. ``options`` are sampling
+    options in the protocol's own names, passed through.
+    """
+
+    thread_id: ThreadId
+    run_id: RunId
+    history: tuple[HistoryMessage, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    instructions: str | None = None
+    additional_instructions: str | None = None
+    model: str | None = None
+    continuation: JsonObject | None = None
+    options: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessages:
+    """First turn: answer the last message of the request's history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """The output of one call."""
+
+    call_id: CallId
+    output: ToolOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResults:
+    """Later turns: all outputs of the required action, for the one submission."""
+
+    results: tuple[ToolResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Find out what became of a run whose stream was lost, fetch what was missed, go on."""
+
+
+TurnInput: TypeAlias = NewMessages | ToolResults | Resume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseOpened:
+    """The server answered; its stream follows. Shown in the inspector."""
+
+    url: str
+    status: int
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireReceived:
+    """One raw event, exactly as it came. ``index`` counts from 0 over the whole run.
+
+    The provider events that a session yields next, up to the next WireReceived, came from it.
+    """
+
+    index: int
+    at: float
+    mono: float
+    name: str
+    data: str
+
+
+WireFaultKind: TypeAlias = Literal[
+    "disconnect", "truncate", "stall", "malformed", "unknown_event", "error_event"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireFault:
+    """The sandbox asks whoever serves it to break the stream in this way.
+
+    The server plays it on the wire; without a server in between the engine treats disconnect,
+    truncate and stall as if the stream had broken, and ignores the others.
+    """
+
+    kind: WireFaultKind
+    seconds: float = 0.0
+    message: str = ""
+
+
+Signal: TypeAlias = WireReceived | ResponseOpened | WireFault | ProviderEvent
+
+
+class RunSession(Protocol):
+    """One run over all its rounds; it owns the remote ids.
+
+    A turn ends with exactly one TurnFinished. A stream that broke or ended early is reported that
+    way (``disconnected``, ``truncated``), not raised. ``turn`` raises ProviderError when the
+    request itself failed and nothing was streamed; it never retries.
+    """
+
+    @property
+    def continuation(self) -> JsonObject:
+        """What a later session needs to go on; a new object whenever it changed."""
+        ...
+
+    def turn(self, given: TurnInput) -> AsyncIterator[Signal]:
+        """Send one request and yield what comes back, as it comes."""
+        ...
+
+    async def cancel(self) -> Outcome:
+        """Stop the remote run and say what really became of it.
+
+        Idempotent, safe while ``turn`` is suspended or was abandoned, bounded to 5 s.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """A model behind one wire protocol. Leaving a session never cancels; ``cancel()`` does."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def open(self, request: RunRequest) -> AbstractAsyncContextManager[RunSession]:
+        """A session for one run; nothing is sent before its first turn."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections; idempotent."""
+        ...
+
+
+# --- tools ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A policy's answer when a person has to decide."""
+
+
+class Toolset(Protocol):
+    """The functions that a model may call here."""
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        """What is on offer, in a stable order."""
+        ...
+
+    def validate(self, name: str, arguments: str) -> Problem | None:
+        """Why this call cannot be made (unknown tool, bad JSON, against the schema), or None."""
+        ...
+
+    async def call(
+        self, call_id: CallId, name: str, arguments: str, emit: Callable[[str], None]
+    ) -> ToolOutput:
+        """Run it. ``emit`` takes output as it is printed. Cancelling the task ends the tool.
+
+        Errors of the tool are outputs with ``is_error``; raises ToolError when it could not run.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End whatever still runs; idempotent."""
+        ...
+
+
+class ApprovalPolicy(Protocol):
+    """Decides which calls may run without asking a person."""
+
+    def decide(self, call: ToolCall, spec: ToolSpec | None) -> Decision | Ask:
+        """The decision, or Ask. ``spec`` is None for a tool that is not on offer."""
+        ...
+
+
+# --- the store, as the engine sees it ---------------------------------------------------------
+
+
+class Journal(Protocol):
+    """Where envelopes go. Appending never blocks; adjacent deltas may be merged on disk."""
+
+    def append(self, envelopes: Sequence[Envelope]) -> None:
+        """Queue envelopes; they are on disk within 200 ms, in order."""
+        ...
+
+    def append_wire(self, events: Sequence[WireEvent]) -> None:
+        """Queue raw events; in order, on disk with or before the envelopes they led to."""
+        ...
+
+    async def barrier(self) -> None:
+        """Return when everything queued so far is durable. Raises StoreError when it cannot be."""
+        ...
+
+
+class ThreadStore(Journal, Protocol):
+    """A journal that can be read back."""
+
+    async def load(self, thread_id: ThreadId) -> Transcript | None:
+        """The thread as of everything appended so far, or None."""
+        ...
+
+    async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
+        """The newest first (by ``updated_at``)."""
+        ...
+
+    async def delete(self, thread_id: ThreadId) -> bool:
+        """Remove the thread and all that belongs to it; false if there was none."""
+        ...
+
+    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
+        """The raw events of a run, in order."""
+        ...
+
+    async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
+        """Everything up to ``seq`` was seen; a thread with more is unread."""
+        ...
+
+    async def draft(self, key: str) -> str:
+        """The unsent text kept under ``key`` (a thread id, or ``new``), or an empty string."""
+        ...
+
+    async def save_draft(self, key: str, text: str) -> None:
+        """Keep unsent text; an empty text removes it."""
+        ...
+
+    async def recover(self) -> Sequence[RunId]:
+        """Mark runs whose process is gone as interrupted; returns them."""
+        ...
+
+
+# --- the server's storage ---------------------------------------------------------------------
+
+ObjectKind: TypeAlias = Literal["assistant", "thread", "message", "run", "step"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing: at most ``limit`` objects after (or before) a cursor id."""
+
+    limit: int = 20
+    descending: bool = True
+    after: str | None = None
+    before: str | None = None
+
+
+class AssistantStore(Protocol):
+    """The server's objects as JSON documents, ordered by creation.
+
+    ``parent`` is the thread of a message or run, the run of a step, and ``""`` for assistants and
+    threads. Synchronous: calls are short and the server is the only user.
+    """
+
+    def put(self, kind: ObjectKind, parent: str, body: JsonObject) -> None:
+        """Create or replace the object ``body["id"]``; its place in the order is kept."""
+        ...
+
+    def get(self, kind: ObjectKind, object_id: str) -> JsonObject | None:
+        """A copy of the object."""
+        ...
+
+    def page(
+        self, kind: ObjectKind, parent: str, page: Page, match: JsonObject | None = None
+    ) -> tuple[list[JsonObject], bool]:
+        """Objects of a parent whose fields equal ``match``, and whether there are more.
+
+        A cursor id that does not exist raises NotFoundError.
+        """
+        ...
+
+    def delete(self, kind: ObjectKind, object_id: str) -> bool:
+        """Remove it and, for a thread or run, all that belongs to it; false if absent."""
+        ...
+
+    def close(self) -> None:
+        """Give back file and lock; idempotent."""
+        ...
+
+
+# --- services: what a screen or a command line sees -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """Add a user message and answer it. The caller makes the ids, so sending twice is harmless.
+
+    ``parent_id`` None means: below the thread's selected leaf (or as its first message).
+    """
+
+    thread_id: ThreadId
+    message_id: MessageId
+    run_id: RunId
+    text: str
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRun:
+    """Answer the message that ``of`` answered once more, as a new branch."""
+
+    thread_id: ThreadId
+    of: RunId
+    run_id: RunId
+
+
+class Conversations(Protocol):
+    """Commands. Each returns when its effect is on disk, not when the model is done.
+
+    They raise NotFoundError, BusyError (the thread has an active run) or StoreError.
+    """
+
+    async def send(self, command: SendMessage) -> None:
+        """Write the message down and start its run; creates the thread if it is new."""
+        ...
+
+    async def retry(self, command: RetryRun) -> None:
+        """Start another run for the same message."""
+        ...
+
+    async def cancel(self, run_id: RunId) -> None:
+        """Ask a run to stop; a finished or unknown run is left alone."""
+        ...
+
+    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
+        """Decide about a pending call; the first decision wins."""
+        ...
+
+
+class Library(Protocol):
+    """The threads as a list, and what belongs to a thread but not to its log."""
+
+    async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
+        """The newest first."""
+        ...
+
+    async def rename(self, thread_id: ThreadId, title: str) -> None:
+        """Change the title."""
+        ...
+
+    async def delete(self, thread_id: ThreadId) -> None:
+        """Cancel what runs in it, then remove it for good."""
+        ...
+
+    async def mark_read(self, thread_id: ThreadId) -> None:
+        """All there is now has been seen."""
+        ...
+
+    async def draft(self, key: str) -> str:
+        """Unsent text under ``key`` (a thread id, or ``new``)."""
+        ...
+
+    async def save_draft(self, key: str, text: str) -> None:
+        """Keep unsent text."""
+        ...
+
+    def watch(self) -> Feed[ThreadSummary]:
+        """Every change of a summary from now on, until the feed is closed."""
+        ...
+
+
+LogItem: TypeAlias = Envelope | WireEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A thread from some moment on.
+
+    ``transcript`` is the caller's own copy of it so far, and ``feed`` brings every later envelope
+    and raw event, in order.
+    """
+
+    transcript: Transcript
+    feed: Feed[LogItem]
+
+
+class RunLog(Protocol):
+    """Reading what happens."""
+
+    async def subscribe(self, thread_id: ThreadId) -> Subscription:
+        """The thread now, and its future. An unknown thread is an empty transcript."""
+        ...
+
+    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
+        """All raw events of a run so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileInfo:
+    """A profile as a screen shows it; ``problem`` says why it cannot be used."""
+
+    name: str
+    protocol: str
+    model: str = ""
+    detail: str = ""
+    problem: Problem | None = None
+
+
+class Catalog(Protocol):
+    """What can be talked to and called."""
+
+    async def profiles(self) -> Sequence[ProfileInfo]:
+        """All profiles, the default first."""
+        ...
+
+    async def tools(self) -> Sequence[ToolSpec]:
+        """The local tools on offer."""
+        ...
+
+
+class Preferences(Protocol):
+    """Small remembered choices of the screen (theme, pane visibility): strings by name."""
+
+    def get(self, name: str, default: str = "") -> str:
+        """The remembered value."""
+        ...
+
+    def set(self, name: str, value: str) -> None:
+        """Remember it; written in the background, never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The five together, as a front end is given them."""
+
+    conversations: Conversations
+    library: Library
+    run_log: RunLog
+    catalog: Catalog
+    preferences: Preferences

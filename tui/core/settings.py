@@ -1,0 +1,95 @@
+"""Settings as frozen values; reading and checking them is the config room's work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from tui.core.models import JsonObject
+
+WireProtocol: TypeAlias = Literal["assistants", "sandbox"]
+Dialect: TypeAlias = Literal["openai", "azure", "foundry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One way to reach a model.
+
+    ``embedded`` starts the server inside this process with the sandbox behind it. ``dialect``
+    says how an Assistants endpoint wants to be addressed. Time-outs are in seconds.
+    """
+
+    name: str
+    protocol: WireProtocol = "assistants"
+    embedded: bool = False
+    dialect: Dialect = "openai"
+    base_url: str | None = None
+    api_version: str | None = None
+    api_key_env: str | None = None
+    assistant_id: str | None = None
+    model: str | None = None
+    instructions: str | None = None
+    additional_instructions: str | None = None
+    tools: bool = True
+    options: JsonObject = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    read_timeout: float = 60.0
+    connect_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of a run. ``tool_timeout`` is in seconds, per call."""
+
+    max_rounds: int = 50
+    tool_timeout: float = 60.0
+    max_retries: int = 2
+    max_retry_delay: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """``rate`` is in tokens a second; 0 means: as fast as possible."""
+
+    rate: float = 80.0
+    scenario: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where things are kept. ``TICKERTAPE_HOME`` moves all three together."""
+
+    config: Path
+    data: Path
+    logs: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The user's configuration."""
+        return self.config / "config.toml"
+
+    @property
+    def tools_dir(self) -> Path:
+        """Python files with the user's tools."""
+        return self.config / "tools"
+
+    @property
+    def database(self) -> Path:
+        """Threads, messages and runs."""
+        return self.data / "tickertape.db"
+
+    @property
+    def server_database(self) -> Path:
+        """The state of ``tickertape serve``."""
+        return self.data / "server.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the configuration says."""
+
+    profiles: dict[str, Profile]
+    default_profile: str
+    limits: Limits = field(default_factory=Limits)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)

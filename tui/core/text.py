@@ -1,0 +1,40 @@
+"""Text that grows by small pieces without copying what is already there."""
+
+from __future__ import annotations
+
+
+class GrowingText:
+    """An append-only text; pieces are joined only when someone reads the whole."""
+
+    __slots__ = ("_length", "_pieces")
+
+    def __init__(self, text: str = "") -> None:
+        self._pieces: list[str] = [text] if text else []
+        self._length = len(text)
+
+    def append(self, piece: str) -> None:
+        """Add ``piece`` at the end."""
+        if piece:
+            self._pieces.append(piece)
+            self._length += len(piece)
+
+    def replace(self, text: str) -> None:
+        """Drop everything and hold ``text``."""
+        self._pieces = [text] if text else []
+        self._length = len(text)
+
+    def __str__(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GrowingText) and str(self) == str(other)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, so it must not be a key
+
+    def __repr__(self) -> str:
+        return f"GrowingText({str(self)!r})"
