@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow at times; speed is measured in tests/bench, never asserted here.
+settings.register_profile("tickertape", deadline=None, database=None)
+settings.load_profile("tickertape")
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

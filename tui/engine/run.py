@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tui.core import events as e
@@ -34,8 +36,19 @@ from tui.core.ports import (
 from tui.core.settings import Limits
 from tui.engine.calls import CallRunner, Decisions
 
+_log = logging.getLogger(__name__)
+
 _CANCEL_TIMEOUT = 5.0
 _RETRY_BASE = 0.5
+_TRUNCATED = Problem(
+    code="truncated",
+    message="The answer ended before it was complete.",
+    hint="Retry, or send a message to go on from what is there.",
+)
+_BROKEN = {
+    Outcome.DISCONNECTED: "The connection was lost. Asking the server what became of the run.",
+    Outcome.TRUNCATED: "The stream ended too early. Asking the server what became of the run.",
+}
 
 
 class Recorder(Protocol):
@@ -58,16 +71,6 @@ class Recorder(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Turn:
-    """What one stream has said so far."""
-
-    round: int
-    wire: int | None = None
-    shown: bool = False
-    end: e.TurnFinished | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class RunLoop:
     """Drives one run. ``run`` may be called once; ``cancel`` at any moment, from its loop.
@@ -83,6 +86,7 @@ class RunLoop:
     decisions: Decisions = field(default_factory=Decisions)
     _cancelled_as: Outcome | None = None
     _work: asyncio.Task[e.TurnFinished] | None = None
+    _round: int = 0
 
     def cancel(self, outcome: Outcome = Outcome.CANCELLED) -> None:
         """Stop stream and tools, then the remote run; ``run`` returns with what really happened.
@@ -96,9 +100,201 @@ class RunLoop:
             self._work.cancel()
 
     async def run(self, request: RunRequest) -> Outcome:
-        """Run to the end and record RunFinished; raises nothing but its own task's cancellation."""
-        end = await self._guarded(request)
-        self.recorder.emit(
-            e.RunFinished(outcome=end.outcome, reason=end.reason, error=end.error)
-        )
+        """Run to the end and record RunFinished.
+
+        Raises nothing but the cancellation of its own task; then the run is left unfinished, to
+        be recovered as interrupted.
+        """
+        end = await self._end(request)
+        self.recorder.emit(e.RunFinished(outcome=end.outcome, reason=end.reason, error=end.error))
         return end.outcome
+
+    async def _end(self, request: RunRequest) -> e.TurnFinished:
+        if self._cancelled_as is not None:
+            return e.TurnFinished(outcome=self._cancelled_as)
+        try:
+            async with self.provider.open(request) as session:
+                return await self._in_session(session, request)
+        except TickertapeError as error:
+            return e.TurnFinished(outcome=Outcome.FAILED, error=error.problem)
+        except Exception as error:  # noqa: BLE001
+            # Whatever broke, the thread has to stay usable and say so.
+            _log.exception("run %s failed", request.run_id)
+            message = f"Something broke inside: {type(error).__name__}: {error}"
+            problem = Problem(code="internal", message=message, hint="The log has the details.")
+            return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
+
+    async def _in_session(self, session: RunSession, request: RunRequest) -> e.TurnFinished:
+        self._work = asyncio.create_task(self._rounds(session, request))
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            if self._cancelled_as is None:
+                raise
+            return await self._stop(session, self._cancelled_as)
+
+    # --- turn -> tools -> turn -----------------------------------------------------------------
+
+    async def _rounds(self, session: RunSession, request: RunRequest) -> e.TurnFinished:
+        runner = CallRunner(
+            run_id=request.run_id,
+            toolset=self.toolset,
+            specs={spec.name: spec for spec in request.tools},
+            policy=self.policy,
+            decisions=self.decisions,
+            recorder=self.recorder,
+            timeout=self.limits.tool_timeout,
+        )
+        given: TurnInput = NewMessages()
+        for self._round in itertools.count(1):
+            end = await self._settled_turn(session, given)
+            if end.outcome is not Outcome.REQUIRES_ACTION:
+                return end
+            if stop := self._cannot_go_on(end):
+                await self._cancel_remote(session)
+                return stop
+            results = await runner.run(end.needs)
+            call_ids = tuple(result.call_id for result in results)
+            self.recorder.emit(e.OutputsSubmitted(call_ids=call_ids), turn=self._round)
+            await self.recorder.barrier()
+            given = ToolResults(results=results)
+        raise AssertionError("unreachable: count() does not end")
+
+    def _cannot_go_on(self, end: e.TurnFinished) -> e.TurnFinished | None:
+        if not end.needs:
+            problem = Problem(
+                code="no_calls",
+                message="The provider waits for tool outputs but names no calls.",
+                hint="Retry; if it happens again, report it with the raw events of this run.",
+            )
+            return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
+        if self._round <= self.limits.max_rounds:
+            return None
+        problem = Problem(
+            code="max_rounds",
+            message=f"The run was stopped after {self.limits.max_rounds} rounds of tool calls.",
+            hint="Raise limits.max_rounds in the configuration if it needs more.",
+        )
+        return e.TurnFinished(outcome=Outcome.INCOMPLETE, reason="max_rounds", error=problem)
+
+    async def _settled_turn(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        """A turn whose broken stream has been followed up: the remote run may still be going."""
+        end = await self._turn_with_retries(session, given)
+        if end.outcome not in _BROKEN:
+            return end
+        self.recorder.emit(e.NoticeAdded(text=_BROKEN[end.outcome]), turn=self._round)
+        try:
+            resumed = await self._stream(session, Resume())
+        except TickertapeError as error:
+            _log.info("could not settle the run: %s", error)
+            return end
+        return end if resumed.outcome in _BROKEN else resumed
+
+    async def _turn_with_retries(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        for attempt in itertools.count(1):
+            self.recorder.emit(e.TurnStarted(round=self._round), turn=self._round)
+            try:
+                return await self._stream(session, given)
+            except ProviderError as error:
+                delay = self._retry_delay(error, attempt)
+                if delay is None:
+                    return _after_error(error)
+                retry = e.RetryScheduled(attempt=attempt, delay=delay, reason=error.message)
+                self.recorder.emit(retry, turn=self._round)
+                await asyncio.sleep(delay)
+        raise AssertionError("unreachable: count() does not end")
+
+    def _retry_delay(self, error: ProviderError, attempt: int) -> float | None:
+        """Seconds to wait before trying again, or None when there is no point."""
+        if not error.retryable or error.sent or attempt > self.limits.max_retries:
+            return None
+        if error.retry_after is not None:
+            fits = error.retry_after <= self.limits.max_retry_delay
+            return error.retry_after if fits else None
+        backoff: float = _RETRY_BASE * 2.0 ** (attempt - 1)
+        # Jitter keeps many clients from coming back together; nothing here is a secret.
+        return backoff * random.uniform(0.75, 1.25)  # noqa: S311
+
+    async def _stream(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        wire: int | None = None
+        number = self._round
+        continuation = session.continuation
+        async with contextlib.aclosing(_closable(session.turn(given))) as signals:
+            async for signal in signals:
+                if isinstance(signal, WireReceived):
+                    wire = signal.index
+                    self.recorder.wire(signal)
+                    continue
+                if isinstance(signal, ResponseOpened):
+                    self.recorder.wire(signal)
+                    continue
+                event = await self._played(signal) if isinstance(signal, WireFault) else signal
+                if event is None:
+                    continue
+                if session.continuation is not continuation:
+                    continuation = session.continuation
+                    self.recorder.emit(
+                        e.ContinuationChanged(continuation=continuation), turn=number
+                    )
+                self.recorder.emit(event, turn=number, wire=wire)
+                if isinstance(event, e.TurnFinished):
+                    return event
+        end = e.TurnFinished(outcome=Outcome.TRUNCATED, error=_TRUNCATED)
+        self.recorder.emit(end, turn=number, wire=wire)
+        return end
+
+    async def _played(self, fault: WireFault) -> e.TurnFinished | None:
+        outcome = await self.recorder.fault(fault)
+        if outcome is None:
+            return None
+        problem = Problem(code=fault.kind, message=fault.message or "The stream broke.")
+        return e.TurnFinished(outcome=outcome, error=problem)
+
+    # --- stopping -------------------------------------------------------------------------------
+
+    async def _stop(self, session: RunSession, wanted: Outcome) -> e.TurnFinished:
+        """Stop the remote run; what it became counts, not what was wished for."""
+        really = await self._cancel_remote(session)
+        if really is None:
+            return e.TurnFinished(
+                outcome=wanted, reason="The server could not be told; it may still be running."
+            )
+        if really in (Outcome.COMPLETED, Outcome.FAILED, Outcome.INCOMPLETE):
+            return await self._fetch_rest(session, really)
+        return e.TurnFinished(outcome=wanted)
+
+    async def _cancel_remote(self, session: RunSession) -> Outcome | None:
+        """What the remote run ended as, or None when the server could not be reached."""
+        try:
+            async with asyncio.timeout(_CANCEL_TIMEOUT):
+                return await session.cancel()
+        except (TickertapeError, TimeoutError) as error:
+            _log.info("could not cancel the remote run: %s", error)
+            return None
+
+    async def _fetch_rest(self, session: RunSession, really: Outcome) -> e.TurnFinished:
+        """The run had finished before the cancel reached it: show what it said."""
+        try:
+            async with asyncio.timeout(_CANCEL_TIMEOUT):
+                end = await self._stream(session, Resume())
+        except (TickertapeError, TimeoutError) as error:
+            _log.info("could not fetch the rest of a finished run: %s", error)
+            return e.TurnFinished(outcome=really)
+        return end if end.outcome is really else e.TurnFinished(outcome=really)
+
+
+def _after_error(error: ProviderError) -> e.TurnFinished:
+    """A request that may have reached the server is a lost connection, not a failed run."""
+    lost = error.sent and error.status is None
+    outcome = Outcome.DISCONNECTED if lost else Outcome.FAILED
+    return e.TurnFinished(outcome=outcome, error=error.problem)
+
+
+async def _closable(signals: AsyncIterator[Signal]) -> AsyncGenerator[Signal, None]:
+    """Any iterator as a generator that closes it, so that leaving early frees the connection."""
+    try:
+        async for signal in signals:
+            yield signal
+    finally:
+        if isinstance(signals, AsyncGenerator):
+            await signals.aclose()

@@ -1,0 +1,1 @@
+"""Fakes of the ports, one module each; the contract suites hold them to the same promises."""

@@ -1,0 +1,139 @@
+"""The tool calls of one required action: check, decide, record, run; errors become outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tui.core import events as e
+from tui.core.errors import TickertapeError
+from tui.core.models import CallId, Decision, Need, RunId, ToolOutput, ToolSpec
+from tui.core.ports import ApprovalPolicy, Ask, ToolResult, Toolset
+from tui.core.text import GrowingText
+from tui.core.transcript import ToolCall
+
+_log = logging.getLogger(__name__)
+
+
+class CallRecorder(Protocol):
+    """The part of a run's recorder that calls need."""
+
+    def emit(self, event: e.Event) -> None:
+        """Record an event."""
+        ...
+
+    async def barrier(self) -> None:
+        """Return when everything recorded is durable."""
+        ...
+
+
+@dataclass(slots=True)
+class Decisions:
+    """Where a person's answers arrive, before or after anyone waits; the first one wins."""
+
+    _made: dict[CallId, Decision] = field(default_factory=dict)
+    _waiting: dict[CallId, asyncio.Future[Decision]] = field(default_factory=dict)
+
+    def decide(self, call_id: CallId, decision: Decision) -> bool:
+        """Give an answer; false when there was one already."""
+        if call_id in self._made:
+            return False
+        self._made[call_id] = decision
+        waiting = self._waiting.pop(call_id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(decision)
+        return True
+
+    async def wait(self, call_id: CallId) -> Decision:
+        """The answer, as soon as there is one."""
+        if call_id in self._made:
+            return self._made[call_id]
+        future = self._waiting.setdefault(call_id, asyncio.get_running_loop().create_future())
+        return await future
+
+
+@dataclass(slots=True, kw_only=True)
+class CallRunner:
+    """Runs the calls of a required action side by side. ``timeout`` is in seconds per call."""
+
+    run_id: RunId
+    toolset: Toolset
+    specs: Mapping[str, ToolSpec]
+    policy: ApprovalPolicy
+    decisions: Decisions
+    recorder: CallRecorder
+    timeout: float
+
+    async def run(self, needs: Sequence[Need]) -> tuple[ToolResult, ...]:
+        """One result for each need, in their order; never raises because of a call."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._finish(need)) for need in needs]
+        return tuple(
+            ToolResult(call_id=need.call_id, output=task.result())
+            for need, task in zip(needs, tasks, strict=True)
+        )
+
+    async def _finish(self, need: Need) -> ToolOutput:
+        output = await self._output(need)
+        self.recorder.emit(
+            e.ToolFinished(call_id=need.call_id, output=output.text, is_error=output.is_error)
+        )
+        return output
+
+    async def _output(self, need: Need) -> ToolOutput:
+        try:
+            if problem := self.toolset.validate(need.name, need.arguments):
+                return _failed(problem.message)
+            decision = await self._decision(need)
+            self.recorder.emit(e.ApprovalDecided(call_id=need.call_id, decision=decision))
+            if not decision.approved:
+                return _failed(_refusal(decision))
+            self.recorder.emit(e.ToolStarted(call_id=need.call_id))
+            await self.recorder.barrier()
+            return await self._call(need)
+        except TickertapeError as error:
+            return _failed(str(error))
+        except Exception as error:  # noqa: BLE001
+            # A broken tool or toolset must not end the run: the model gets to know.
+            _log.exception("tool call %s failed", need.name)
+            return _failed(f"The tool failed: {type(error).__name__}: {error}")
+
+    async def _decision(self, need: Need) -> Decision:
+        call = ToolCall(
+            call_id=need.call_id,
+            run_id=self.run_id,
+            part_id="",
+            name=need.name,
+            arguments=GrowingText(need.arguments),
+        )
+        decision = self.policy.decide(call, self.specs.get(need.name))
+        if isinstance(decision, Ask):
+            self.recorder.emit(e.ApprovalRequested(call_id=need.call_id))
+            return await self.decisions.wait(need.call_id)
+        return decision
+
+    async def _call(self, need: Need) -> ToolOutput:
+        def emit(text: str) -> None:
+            self.recorder.emit(e.ToolOutputDelta(call_id=need.call_id, text=text))
+
+        deadline = asyncio.timeout(self.timeout)
+        try:
+            async with deadline:
+                return await self.toolset.call(need.call_id, need.name, need.arguments, emit)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            return _failed(f"The tool did not finish within {self.timeout:g} s and was stopped.")
+
+
+def _failed(message: str) -> ToolOutput:
+    return ToolOutput(text=f"Error: {message}", is_error=True)
+
+
+def _refusal(decision: Decision) -> str:
+    who = "The user" if decision.by == "user" else "The policy of this client"
+    reason = f": {decision.reason}" if decision.reason else "."
+    return f"{who} did not allow this call{reason}"
