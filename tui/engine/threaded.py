@@ -1,0 +1,117 @@
+"""The engine on a thread of its own: services whose calls hop to its loop and back.
+
+A provider that parses a large event or imports its SDK must never hold up the screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from tui.core.feed import Feed
+from tui.core.models import CallId, Decision, RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.ports import (
+    Conversations,
+    Library,
+    RetryRun,
+    RunLog,
+    SendMessage,
+    Subscription,
+)
+
+T = TypeVar("T")
+
+
+class EngineThread:
+    """An event loop in a daemon thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the engine's loop; a caller that goes away does not stop it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def stop(self) -> None:
+        """End the loop and its thread; what still runs there is cancelled."""
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+class ThreadedConversations:
+    """Conversations, from any loop."""
+
+    def __init__(self, engine: EngineThread, inner: Conversations) -> None:
+        self._engine, self._inner = engine, inner
+
+    async def send(self, command: SendMessage) -> None:
+        await self._engine.call(self._inner.send(command))
+
+    async def retry(self, command: RetryRun) -> None:
+        await self._engine.call(self._inner.retry(command))
+
+    async def cancel(self, run_id: RunId) -> None:
+        await self._engine.call(self._inner.cancel(run_id))
+
+    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
+        await self._engine.call(self._inner.decide(run_id, call_id, decision))
+
+
+class ThreadedLibrary:
+    """Library, from any loop."""
+
+    def __init__(self, engine: EngineThread, inner: Library) -> None:
+        self._engine, self._inner = engine, inner
+
+    async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
+        return await self._engine.call(self._inner.threads(limit))
+
+    async def rename(self, thread_id: ThreadId, title: str) -> None:
+        await self._engine.call(self._inner.rename(thread_id, title))
+
+    async def delete(self, thread_id: ThreadId) -> None:
+        await self._engine.call(self._inner.delete(thread_id))
+
+    async def mark_read(self, thread_id: ThreadId) -> None:
+        await self._engine.call(self._inner.mark_read(thread_id))
+
+    async def draft(self, key: str) -> str:
+        return await self._engine.call(self._inner.draft(key))
+
+    async def save_draft(self, key: str, text: str) -> None:
+        await self._engine.call(self._inner.save_draft(key, text))
+
+    def watch(self) -> Feed[ThreadSummary]:
+        return self._inner.watch()
+
+
+class ThreadedRunLog:
+    """RunLog, from any loop."""
+
+    def __init__(self, engine: EngineThread, inner: RunLog) -> None:
+        self._engine, self._inner = engine, inner
+
+    async def subscribe(self, thread_id: ThreadId) -> Subscription:
+        return await self._engine.call(self._inner.subscribe(thread_id))
+
+    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
+        return await self._engine.call(self._inner.wire(run_id))
