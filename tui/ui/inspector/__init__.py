@@ -1,0 +1,1 @@
+"""What a run really did: its tool calls as they grow, and the raw events they came from."""
