@@ -1,0 +1,1 @@
+"""The built-in model: offline, deterministic, scriptable; a provider like any other."""
