@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from tui.core.models import JsonObject
 
-WireProtocol: TypeAlias = Literal["assistants", "sandbox"]
+WireProtocol: TypeAlias = Literal["assistants"]
 Dialect: TypeAlias = Literal["openai", "azure", "foundry"]
 
 
@@ -17,7 +17,8 @@ class Profile:
     """One way to reach a model.
 
     ``embedded`` starts the server inside this process with the sandbox behind it. ``dialect``
-    says how an Assistants endpoint wants to be addressed. Time-outs are in seconds.
+    says how an Assistants endpoint wants to be addressed. ``api_key_env`` names the environment
+    variable with the key (empty: the endpoint wants none). Time-outs are in seconds.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Profile:
     dialect: Dialect = "openai"
     base_url: str | None = None
     api_version: str | None = None
-    api_key_env: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
     assistant_id: str | None = None
     model: str | None = None
     instructions: str | None = None

@@ -1,0 +1,63 @@
+"""Logging goes to a rotating file, never to the terminal, and never holds a key."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import re
+from pathlib import Path
+
+_MAX_BYTES = 1_000_000
+_KEPT = 3
+_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+_BEARER = re.compile(r"(?i)(bearer\s+|api-key['\":\s]+)[^\s'\",}]+")
+_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record and blanks what is, or looks like, a key; tracebacks included."""
+
+    def __init__(self, fmt: str) -> None:
+        super().__init__(fmt)
+        self._secrets: set[str] = set()
+
+    def hide(self, secret: str | None) -> None:
+        """Never write this value."""
+        if secret:
+            self._secrets.add(secret)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, "[key]")
+        return _KEY.sub("[key]", _BEARER.sub(r"\1[key]", text))
+
+
+def log_to(directory: Path, *, level: int = logging.INFO) -> RedactingFormatter:
+    """Send all logging to ``tickertape.log`` in ``directory`` (mode 0600).
+
+    A directory that cannot be written is no reason not to start: then nothing is logged.
+    """
+    formatter = RedactingFormatter(_FORMAT)
+    root = logging.getLogger()
+    root.setLevel(level)
+    # The SDK logs whole requests at debug level; its warnings are enough.
+    for chatty in ("openai", "httpx2", "httpcore2", "asyncio", "markdown_it"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        handler = _handler(directory)
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
+    return formatter
+
+
+def _handler(directory: Path) -> logging.Handler:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = directory / "tickertape.log"
+    os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+    return logging.handlers.RotatingFileHandler(
+        path, maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True
+    )
