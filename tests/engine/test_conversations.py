@@ -1,0 +1,573 @@
+"""A conversation through the engine's services: rounds, errors, cancel, retry, persistence."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from tests.fakes.provider import Pause, ScriptedProvider, Turn, called, said
+from tests.fakes.store import MemoryThreadStore
+from tests.fakes.toolset import Always, FakeToolset, Function, broken, echo, for_ever
+from tui.core import events as e
+from tui.core.errors import BusyError, ConfigError, NotFoundError, ProviderError, StoreError
+from tui.core.models import (
+    Decision,
+    Outcome,
+    PartFinal,
+    Problem,
+    RunState,
+    ToolState,
+    WireEvent,
+)
+from tui.core.ports import (
+    ApprovalPolicy,
+    Ask,
+    NewMessages,
+    Provider,
+    Resume,
+    RetryRun,
+    SendMessage,
+    ToolResults,
+    WireFault,
+    WireReceived,
+)
+from tui.core.settings import Limits, Profile
+from tui.core.transcript import Run, ToolCall, Transcript
+from tui.engine.conversations import EngineConversations
+from tui.engine.library import EngineLibrary, EngineRunLog
+from tui.engine.threads import Threads
+
+
+@dataclass
+class Source:
+    """Hands out one provider for every profile but ``nowhere``."""
+
+    given: Provider
+
+    def profile(self, name: str | None) -> Profile:
+        if name == "absent":
+            raise ConfigError("There is no profile 'absent'.")
+        return Profile(name=name or "default")
+
+    async def provider(self, profile: Profile) -> Provider:
+        if profile.name == "nowhere":
+            raise ConfigError("The profile needs a key.", hint="Set it.")
+        return self.given
+
+
+class World:
+    """Services over a memory store and a scripted provider."""
+
+    def __init__(
+        self,
+        *turns: Turn,
+        functions: Mapping[str, Function] | None = None,
+        policy: ApprovalPolicy | None = None,
+        limits: Limits | None = None,
+        on_cancel: Outcome | Exception = Outcome.CANCELLED,
+    ) -> None:
+        self.store = MemoryThreadStore()
+        self.provider = ScriptedProvider(list(turns), on_cancel=on_cancel)
+        self.toolset = FakeToolset(functions or {"echo": echo})
+        self.threads = Threads(self.store)
+        self.conversations = EngineConversations(
+            threads=self.threads,
+            providers=Source(self.provider),
+            toolset=self.toolset,
+            policy=policy or Always(),
+            limits=limits or Limits(),
+            owner="test",
+        )
+        self.library = EngineLibrary(self.threads, self.conversations)
+        self.run_log = EngineRunLog(self.threads)
+        self._ids = itertools.count(1)
+
+    async def send(
+        self, text: str = "hello", *, profile: str | None = None, thread: str = "t"
+    ) -> str:
+        number = next(self._ids)
+        command = SendMessage(
+            thread_id=thread,
+            message_id=f"u{number}",
+            run_id=f"r{number}",
+            text=text,
+            profile=profile,
+        )
+        await self.conversations.send(command)
+        return command.run_id
+
+    async def ask(self, text: str = "hello", *, profile: str | None = None) -> Run:
+        return await self.finished(await self.send(text, profile=profile))
+
+    async def finished(self, run_id: str, thread: str = "t") -> Run:
+        subscription = await self.run_log.subscribe(thread)
+        changed = asyncio.Event()
+        subscription.feed.notify(changed.set)
+        async with asyncio.timeout(10):
+            while subscription.transcript.runs[run_id].active:
+                await changed.wait()
+                changed.clear()
+                for item in subscription.feed.drain():
+                    if isinstance(item, e.Envelope):
+                        subscription.transcript.apply(item)
+        subscription.feed.close()
+        return subscription.transcript.runs[run_id]
+
+    async def transcript(self, thread: str = "t") -> Transcript:
+        found = await self.store.load(thread)
+        assert found is not None
+        return found
+
+    async def call(self, run_id: str, call_id: str) -> ToolCall:
+        return (await self.transcript()).calls[run_id, call_id]
+
+    def events(self, kind: type[e.Event], thread: str = "t") -> list[e.Event]:
+        return [env.event for env in self.store.log[thread] if isinstance(env.event, kind)]
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_left_running() -> AsyncIterator[None]:
+    yield
+    left = [t for t in asyncio.all_tasks() if t is not asyncio.current_task() and not t.done()]
+    assert left == []
+
+
+async def test_an_answer_and_what_is_kept_of_it() -> None:
+    world = World(said("Hi there"))
+    run = await world.ask("hello\nworld")
+    assert run.outcome is Outcome.COMPLETED
+    transcript = await world.transcript()
+    assert [message.text for message in transcript.path()] == ["hello\nworld", "Hithere"]
+    assert transcript.title == "hello"
+    assert run.owner == "test"
+    assert run.continuation == {"turns": 1}
+
+
+async def test_the_users_text_is_durable_before_the_request_leaves() -> None:
+    world = World(said("x"))
+    world.store.broken = True
+    with pytest.raises(StoreError):
+        await world.send()
+    assert world.provider.requests == []
+    world.store.broken = False
+    assert (await world.ask("again")).outcome is Outcome.COMPLETED
+
+
+async def test_rounds_of_parallel_calls_until_the_end() -> None:
+    world = World(
+        called(("c1", "echo", '{"a":1}'), ("c2", "echo", '{"b":2}'), step="s1"),
+        called(("c3", "echo", "{}"), step="s2"),
+        said("done"),
+    )
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    assert run.rounds == 3
+    assert world.toolset.most == 2
+    new, first, second = world.provider.given
+    assert isinstance(new, NewMessages)
+    assert isinstance(first, ToolResults)
+    assert [(r.call_id, r.output.text) for r in first.results] == [
+        ("c1", '{"a":1}'),
+        ("c2", '{"b":2}'),
+    ]
+    assert isinstance(second, ToolResults)
+    assert [r.call_id for r in second.results] == ["c3"]
+    call = await world.call("r1", "c1")
+    assert call.state is ToolState.DONE
+    assert call.decision == Decision(approved=True, by="policy")
+
+
+async def test_every_kind_of_bad_call_becomes_an_error_output() -> None:
+    limits = Limits(tool_timeout=0.01)
+    world = World(
+        called(
+            ("c1", "absent", "{}"),
+            ("c2", "echo", '{"a":'),
+            ("c3", "broken", "{}"),
+            ("c4", "slow", "{}"),
+            ("c5", "echo", "{}"),
+        ),
+        said("done"),
+        functions={"echo": echo, "broken": broken, "slow": for_ever},
+        limits=limits,
+    )
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    given = world.provider.given[1]
+    assert isinstance(given, ToolResults)
+    texts = {r.call_id: r.output for r in given.results}
+    assert [texts[c].is_error for c in ("c1", "c2", "c3", "c4", "c5")] == [True] * 4 + [False]
+    assert "no tool 'absent'" in texts["c1"].text
+    assert "not valid JSON" in texts["c2"].text
+    assert "RuntimeError: it broke" in texts["c3"].text
+    assert "did not finish within 0.01 s" in texts["c4"].text
+    assert (await world.call("r1", "c4")).state is ToolState.FAILED
+
+
+async def test_a_call_starts_only_when_it_is_on_disk() -> None:
+    started: list[int] = []
+
+    async def look(arguments: str) -> str:
+        last = world.store.log["t"][-1].event
+        assert isinstance(last, e.ToolStarted)
+        started.append(world.store.barriers)
+        return "seen"
+
+    world = World(called(("c1", "look", "{}")), said("done"), functions={"look": look})
+    await world.ask()
+    assert started == [2]  # one for the message, one for the call
+
+
+async def test_a_call_that_cannot_be_recorded_is_not_run() -> None:
+    world = World(called(("c1", "echo", "{}")), said("done"))
+    run_id = await world.send()
+    world.store.broken = True
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.FAILED  # the outputs cannot be recorded either
+    assert world.toolset.called == []
+    assert run.error is not None
+    assert "disk is full" in run.error.message
+
+
+async def test_only_the_calls_that_the_provider_names_are_run() -> None:
+    turn = list(called(("c1", "echo", "{}"), ("c2", "echo", "{}")))
+    end = turn[-1]
+    assert isinstance(end, e.TurnFinished)
+    turn[-1] = e.TurnFinished(outcome=end.outcome, needs=end.needs[:1])
+    world = World(turn, said("done"))
+    await world.ask()
+    assert world.toolset.called == ["c1"]
+
+
+async def test_a_required_action_without_calls_is_a_failure_and_frees_the_remote_run() -> None:
+    world = World([e.TurnFinished(outcome=Outcome.REQUIRES_ACTION)])
+    run = await world.ask()
+    assert run.outcome is Outcome.FAILED
+    assert run.error is not None
+    assert run.error.code == "no_calls"
+    assert world.provider.cancels == 1
+
+
+async def test_the_limit_of_rounds_is_reported() -> None:
+    turns = [called((f"c{n}", "echo", "{}"), step=f"s{n}") for n in range(4)]
+    world = World(*turns, limits=Limits(max_rounds=2))
+    run = await world.ask()
+    assert (run.outcome, run.reason) == (Outcome.INCOMPLETE, "max_rounds")
+    assert run.error is not None
+    assert "after 2 rounds" in run.error.message
+    assert world.toolset.called == ["c0", "c1"]
+    assert world.provider.cancels == 1
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_a_person_decides_once(approved: bool) -> None:
+    world = World(called(("c1", "echo", "{}")), said("done"), policy=Always(Ask()))
+    subscription = await world.run_log.subscribe("t")
+    run_id = await world.send()
+    while (await world.transcript()).runs[run_id].state is not RunState.WAITING:
+        await asyncio.sleep(0)
+    assert (await world.call(run_id, "c1")).state is ToolState.APPROVAL
+    assert world.toolset.called == []
+    first = Decision(approved=approved, by="user", reason="so be it")
+    await world.conversations.decide(run_id, "c1", first)
+    await world.conversations.decide(run_id, "c1", Decision(approved=not approved, by="user"))
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.COMPLETED
+    call = await world.call(run_id, "c1")
+    assert call.decision == first
+    assert call.state is (ToolState.DONE if approved else ToolState.DENIED)
+    assert world.toolset.called == (["c1"] if approved else [])
+    if not approved:
+        assert "did not allow this call: so be it" in str(call.output)
+    subscription.feed.close()
+
+
+async def test_a_decision_on_nothing_is_a_sentence() -> None:
+    world = World()
+    with pytest.raises(NotFoundError, match="nothing waits"):
+        await world.conversations.decide("r9", "c9", Decision(approved=True, by="user"))
+
+
+async def test_cancel_while_text_streams_keeps_it_and_leaves_the_thread_usable() -> None:
+    gate = asyncio.Event()
+    world = World([*said("part", end=None), Pause(gate)], said("next", message="m2"))
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    await world.conversations.cancel(run_id)
+    await world.conversations.cancel(run_id)
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.CANCELLED
+    assert world.provider.cancels == 1
+    assert (await world.transcript()).messages["m1"].text == "part"
+    assert (await world.ask("more")).outcome is Outcome.COMPLETED
+
+
+async def test_cancel_while_a_tool_runs_stops_the_tool() -> None:
+    world = World(called(("c1", "slow", "{}")), functions={"slow": for_ever})
+    run_id = await world.send()
+    while not world.toolset.running:
+        await asyncio.sleep(0)
+    await world.conversations.cancel(run_id)
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.CANCELLED
+    assert world.toolset.running == 0
+    assert (await world.call(run_id, "c1")).state is ToolState.CANCELLED
+
+
+async def test_a_run_that_finished_before_the_cancel_is_completed_and_whole() -> None:
+    gate = asyncio.Event()
+    rest: Turn = [
+        e.MessageStarted(message_id="m1"),
+        e.PartFinished(part_id="m1:0", final=PartFinal(text="the whole")),
+        e.TurnFinished(outcome=Outcome.COMPLETED),
+    ]
+    world = World([*said("the", end=None), Pause(gate)], rest, on_cancel=Outcome.COMPLETED)
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    await world.conversations.cancel(run_id)
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.COMPLETED
+    assert isinstance(world.provider.given[-1], Resume)
+    assert (await world.transcript()).messages["m1"].text == "the whole"
+
+
+async def test_a_cancel_that_the_server_never_hears_says_so() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate)], on_cancel=ProviderError("refused"))
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    await world.conversations.cancel(run_id)
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.CANCELLED
+    assert "could not be told" in run.reason
+
+
+async def test_a_failed_turn_shows_its_problem() -> None:
+    problem = Problem(code="server_error", message="It broke.", hint="Wait.")
+    world = World([e.TurnFinished(outcome=Outcome.FAILED, error=problem)])
+    run = await world.ask()
+    assert (run.outcome, run.error) == (Outcome.FAILED, problem)
+
+
+async def test_a_provider_that_raises_anything_ends_the_run_not_the_thread() -> None:
+    world = World([RuntimeError("boom")], said("next"))
+    run = await world.ask()
+    assert run.outcome is Outcome.FAILED
+    assert run.error is not None
+    assert "RuntimeError: boom" in run.error.message
+    assert (await world.ask()).outcome is Outcome.COMPLETED
+
+
+async def test_a_retryable_error_is_retried_in_sight() -> None:
+    busy = ProviderError("Too many requests.", retryable=True, retry_after=0.0, status=429)
+    world = World([busy], [busy], said("done"))
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    retries = world.events(e.RetryScheduled)
+    assert retries == [
+        e.RetryScheduled(attempt=1, delay=0.0, reason="Too many requests."),
+        e.RetryScheduled(attempt=2, delay=0.0, reason="Too many requests."),
+    ]
+
+
+async def test_retries_end() -> None:
+    busy = ProviderError("Too many requests.", retryable=True, retry_after=0.0, status=429)
+    world = World(*[[busy]] * 9, limits=Limits(max_retries=2))
+    run = await world.ask()
+    assert run.outcome is Outcome.FAILED
+    assert len(world.provider.given) == 3
+
+
+async def test_a_wait_longer_than_the_limit_is_not_waited_for() -> None:
+    busy = ProviderError("Later.", retryable=True, retry_after=3600.0, status=429)
+    world = World([busy])
+    run = await world.ask()
+    assert run.outcome is Outcome.FAILED
+    assert world.events(e.RetryScheduled) == []
+
+
+async def test_a_request_that_may_have_arrived_is_settled_not_repeated() -> None:
+    lost = ProviderError("The connection broke.", retryable=True, sent=True)
+    world = World([lost], said("it had arrived"))
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    assert [type(given) for given in world.provider.given] == [NewMessages, Resume]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DISCONNECTED, Outcome.TRUNCATED])
+async def test_a_broken_stream_is_followed_up(outcome: Outcome) -> None:
+    whole: Turn = [
+        e.PartFinished(part_id="m1:0", final=PartFinal(text="all of it")),
+        e.TurnFinished(outcome=Outcome.COMPLETED),
+    ]
+    world = World([*said("all", end=None), e.TurnFinished(outcome=outcome)], whole)
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    assert run.notices
+    assert (await world.transcript()).messages["m1"].text == "all of it"
+
+
+async def test_a_stream_without_an_end_is_truncated() -> None:
+    world = World(said("half", end=None), [ProviderError("gone")], said("next", message="m2"))
+    run = await world.ask()
+    assert run.outcome is Outcome.TRUNCATED
+    assert run.error is not None
+    assert (await world.ask()).outcome is Outcome.COMPLETED
+
+
+async def test_a_fault_without_a_server_is_a_broken_stream() -> None:
+    world = World([WireFault(kind="disconnect")], [ProviderError("gone")])
+    assert (await world.ask()).outcome is Outcome.DISCONNECTED
+    world = World([WireFault(kind="unknown_event"), *said("still here")])
+    assert (await world.ask()).outcome is Outcome.COMPLETED
+
+
+async def test_raw_events_come_before_what_they_led_to() -> None:
+    raw = WireReceived(index=0, at=1.0, mono=1.0, name="x", data="{}")
+    world = World([raw, *said("hi")])
+    subscription = await world.run_log.subscribe("t")
+    await world.ask()
+    items = subscription.feed.drain()
+    place = next(n for n, item in enumerate(items) if isinstance(item, WireEvent))
+    first = items[place + 2]  # after the continuation, which the engine adds
+    assert isinstance(first, e.Envelope)
+    assert isinstance(first.event, e.MessageStarted)
+    assert first.wire == 0
+    assert [event.name for event in await world.run_log.wire("r1")] == ["x"]
+    subscription.feed.close()
+
+
+async def test_sending_twice_with_the_same_ids_is_harmless() -> None:
+    world = World(said("one"))
+    command = SendMessage(thread_id="t", message_id="u", run_id="r", text="x")
+    await world.conversations.send(command)
+    await world.conversations.send(command)
+    await world.finished("r")
+    assert len(world.provider.requests) == 1
+
+
+async def test_a_second_message_while_answering_is_refused() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate), *said("one")])
+    run_id = await world.send()
+    with pytest.raises(BusyError):
+        await world.send("two")
+    gate.set()
+    await world.finished(run_id)
+
+
+async def test_threads_answer_side_by_side() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate), *said("slow")], said("fast", message="m2"))
+    slow = await world.send(thread="a")
+    await world.provider.paused.wait()
+    fast = await world.send(thread="b")
+    assert (await world.finished(fast, "b")).outcome is Outcome.COMPLETED
+    gate.set()
+    assert (await world.finished(slow, "a")).outcome is Outcome.COMPLETED
+
+
+async def test_retry_answers_the_same_message_on_a_new_branch() -> None:
+    world = World(said("first", message="m1"), said("second", message="m2"))
+    await world.ask()
+    await world.conversations.retry(RetryRun(thread_id="t", of="r1", run_id="again"))
+    await world.finished("again")
+    transcript = await world.transcript()
+    assert [message.id for message in transcript.path()] == ["u1", "m2"]
+    assert set(transcript.messages) == {"u1", "m1", "m2"}
+    assert [each.id for each in world.provider.requests[1].history] == ["u1"]
+
+
+async def test_history_and_continuation_reach_the_next_run() -> None:
+    world = World(called(("c1", "echo", "{}")), said("one"), said("two", message="m2"))
+    await world.ask("first")
+    await world.ask("second")
+    request = world.provider.requests[1]
+    assert [each.text for each in request.history] == ["first", "", "one", "second"]
+    assert request.history[1].calls[0].output == "{}"
+    assert request.continuation == {"turns": 2}
+
+
+async def test_a_continuation_of_another_profile_is_not_used() -> None:
+    world = World(said("one"), said("two", message="m2"))
+    await world.ask("first")
+    await world.ask("second", profile="other")
+    assert world.provider.requests[1].continuation is None
+    assert (await world.transcript()).profile == "other"
+
+
+async def test_a_provider_that_cannot_be_had_is_a_failed_run() -> None:
+    world = World()
+    run = await world.ask(profile="nowhere")
+    assert run.outcome is Outcome.FAILED
+    assert run.error == Problem(code="config", message="The profile needs a key.", hint="Set it.")
+
+
+async def test_an_unknown_profile_writes_nothing() -> None:
+    world = World()
+    with pytest.raises(ConfigError):
+        await world.send(profile="absent")
+    assert world.store.log == {}
+
+
+async def test_closing_cancels_what_runs() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate)])
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    await world.conversations.close()
+    assert (await world.transcript()).runs[run_id].outcome is Outcome.CANCELLED
+
+
+async def test_the_library_follows_a_thread() -> None:
+    world = World(said("x"))
+    feed = world.library.watch()
+    await world.ask("hello")
+    seen = feed.drain()
+    assert seen[0].title == "hello"
+    assert any(each.running for each in seen)
+    assert not seen[-1].running
+    assert seen[-1].unread
+    await world.library.mark_read("t")
+    assert not feed.drain()[-1].unread
+    assert not (await world.library.threads())[0].unread
+    await world.library.rename("t", "Greetings")
+    assert feed.drain()[-1].title == "Greetings"
+    await world.library.delete("t")
+    assert feed.drain()[-1].deleted
+    assert await world.library.threads() == []
+    feed.close()
+
+
+async def test_deleting_stops_what_runs_in_the_thread() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate)])
+    await world.send()
+    await world.provider.paused.wait()
+    await world.library.delete("t")
+    assert world.provider.cancels == 1
+    with pytest.raises(NotFoundError):
+        await world.library.delete("t")
+    with pytest.raises(NotFoundError):
+        await world.library.rename("t", "x")
+
+
+async def test_a_subscriber_sees_everything_once() -> None:
+    gate = asyncio.Event()
+    world = World([*said("some words here", end=None), Pause(gate)], [ProviderError("gone")])
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    subscription = await world.run_log.subscribe("t")
+    gate.set()
+    await world.finished(run_id)
+    transcript = subscription.transcript
+    for item in subscription.feed.drain():
+        if isinstance(item, e.Envelope):
+            assert item.seq == transcript.seq + 1
+            transcript.apply(item)
+    assert transcript.view() == (await world.transcript()).view()
+    subscription.feed.close()
