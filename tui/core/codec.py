@@ -11,7 +11,6 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from tui.core import events
 from tui.core.events import Envelope, Event, UnknownEvent
 from tui.core.models import JsonObject
 
@@ -120,7 +119,7 @@ def _optional_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
 
 
 def _dataclass_decoder(cls: type[Any]) -> Callable[[Any], Any]:
-    hints = typing.get_type_hints(cls, vars(events))
+    hints = typing.get_type_hints(cls)
     decoders = {f.name: _decoder(hints[f.name]) for f in fields(cls)}
     required = {
         f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING

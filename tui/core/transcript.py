@@ -156,13 +156,13 @@ class Transcript:
 
     def path(self) -> list[Message]:
         """The messages from the root to the selected leaf."""
-        found: list[Message] = []
+        found: dict[MessageId, Message] = {}
         at = self.leaf_id
-        while at is not None and (message := self.messages.get(at)) is not None:
-            found.append(message)
+        # A damaged log may hold a cycle; the path then ends where it would repeat.
+        while at is not None and at not in found and (message := self.messages.get(at)):
+            found[at] = message
             at = message.parent_id
-        found.reverse()
-        return found
+        return list(reversed(found.values()))
 
     def calls_of(self, run_id: RunId) -> list[ToolCall]:
         """The tool calls of a run, in the order in which they began."""
