@@ -1,0 +1,188 @@
+"""The worker process: loads one file of the user's and runs its tools, several at once.
+
+It is started as ``main(descriptor, file)`` with a socket as descriptor and ends when the other
+end of that socket is closed, whatever its tools are doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from concurrent.futures import Future
+from pathlib import Path
+from types import ModuleType
+
+from tui.core.errors import ToolError
+from tui.tools.capture import Capture, Printed
+from tui.tools.function import ToolFunction, encode_result
+from tui.tools.mark import mark_of
+from tui.tools.protocol import (
+    CallTool,
+    Output,
+    Ready,
+    Reply,
+    Request,
+    Result,
+    clip,
+    decode_request,
+    encode_line,
+    storable,
+)
+
+_MODULE_PREFIX = "tickertape_tools_"
+
+
+def main(descriptor: int, file: str) -> None:
+    """Run until the other side goes away."""
+    connection = socket.socket(fileno=descriptor)
+    connection.set_inheritable(False)
+    _Worker(connection, Path(file)).run()
+
+
+class _Worker:
+    def __init__(self, connection: socket.socket, file: Path) -> None:
+        self._connection = connection
+        self._file = file
+        self._process = os.getpid()
+        self._sending = threading.Lock()
+        self._capture = Capture()
+        self._loop = asyncio.new_event_loop()
+        self._tools: dict[str, ToolFunction] = {}
+        self._coroutines: dict[int, Future[None]] = {}
+
+    def run(self) -> None:
+        """Load the file, say what is in it, and serve calls; never returns."""
+        # Listening comes first: a file that blocks while it loads must not outlive the app.
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._send(self._load())
+        self._loop.run_forever()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._connection.makefile("rb"):
+                self._handle(decode_request(line))
+        # The group is this worker and what its tools started: it leads a session of its own.
+        os.killpg(self._process, signal.SIGKILL)
+
+    def _load(self) -> Ready:
+        try:
+            module = _import(self._file)
+        except BaseException as error:  # noqa: BLE001  # sys.exit() in a user's file, too
+            return Ready(problems=(f"{self._file.name} cannot be loaded: {self._words(error)}",))
+        problems = []
+        for candidate in vars(module).values():
+            mark = mark_of(candidate)
+            if mark is None or candidate.__module__ != module.__name__:
+                continue
+            try:
+                tool = ToolFunction(candidate, mark)
+            except ToolError as error:
+                problems.append(f"{error.message}. {error.hint}".strip())
+                continue
+            if tool.spec.name in self._tools:
+                problems.append(f"{self._file.name} has two tools named {tool.spec.name}")
+            self._tools.setdefault(tool.spec.name, tool)
+        specs = tuple(tool.spec for tool in self._tools.values())
+        return Ready(tools=specs, problems=tuple(problems))
+
+    def _handle(self, request: Request) -> None:
+        if isinstance(request, CallTool):
+            self._start(request)
+        elif (running := self._coroutines.get(request.call)) is not None:
+            running.cancel()
+
+    def _start(self, request: CallTool) -> None:
+        tool = self._tools.get(request.name)
+        if tool is None:
+            text = f"{self._file.name} has no tool named {request.name} any more."
+            self._send(Result(call=request.call, text=text, is_error=True))
+        elif tool.is_async:
+            coroutine = self._run_async(tool, request)
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._coroutines[request.call] = future
+            future.add_done_callback(lambda _: self._coroutines.pop(request.call, None))
+        else:
+            threading.Thread(target=self._run_sync, args=(tool, request), daemon=True).start()
+
+    def _run_sync(self, tool: ToolFunction, request: CallTool) -> None:
+        printed = self._printed(request)
+        try:
+            bound = tool.bind(request.arguments)
+            text = encode_result(tool.function(*bound.positional, **bound.named))
+            result = Result(call=request.call, text=clip(text))
+        except BaseException as error:  # noqa: BLE001  # sys.exit() in a tool ends the call only
+            result = self._failed(request, error)
+        self._finish(printed, result)
+
+    async def _run_async(self, tool: ToolFunction, request: CallTool) -> None:
+        printed = self._printed(request)
+        try:
+            bound = tool.bind(request.arguments)
+            text = encode_result(await tool.function(*bound.positional, **bound.named))
+            result = Result(call=request.call, text=clip(text))
+        except BaseException as error:  # noqa: BLE001  # cancellation included: it is reported
+            result = self._failed(request, error)
+        self._finish(printed, result)
+
+    def _printed(self, request: CallTool) -> Printed:
+        printed = Printed(lambda text: self._send(Output(call=request.call, text=storable(text))))
+        self._capture.begin(printed)
+        return printed
+
+    def _finish(self, printed: Printed, result: Result) -> None:
+        if os.getpid() != self._process:
+            os._exit(0)  # a tool forked and its child came back here
+        self._capture.end(printed)
+        self._send(result)
+
+    def _failed(self, request: CallTool, error: BaseException) -> Result:
+        return Result(call=request.call, text=clip(self._words(error)), is_error=True)
+
+    def _send(self, reply: Reply) -> None:
+        with self._sending:
+            self._connection.sendall(encode_line(reply))
+
+    def _words(self, error: BaseException) -> str:
+        """An exception as the model may read it: no traceback, but the line in the user's file."""
+        if isinstance(error, ToolError):
+            return f"{error.message} {error.hint}".strip()
+        if isinstance(error, SystemExit):
+            return f"sys.exit({error.code!r}) was called"
+        if isinstance(error, SyntaxError) and error.filename == str(self._file):
+            return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == str(self._file)
+        ]
+        where = f" ({self._file.name}, line {lines[-1]})" if lines else ""
+        return f"{type(error).__name__}: {_text_of(error)}{where}"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error) or "no message"
+    except Exception:  # noqa: BLE001  # a user's class can fail in anything, its __str__ included
+        return "no message"
+
+
+def _import(file: Path) -> ModuleType:
+    name = _MODULE_PREFIX + file.stem
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pydantic look types up there
+    # At the end, so that a file called json.py next to this one shadows nothing.
+    sys.path.append(str(file.parent))
+    # An edit within the same second must be seen, and a configuration directory stays tidy.
+    sys.dont_write_bytecode = True
+    spec.loader.exec_module(module)
+    return module
