@@ -1,0 +1,160 @@
+"""How a database file is created, opened and brought up to date: private, WAL, migrated."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from pathlib import Path
+
+import apsw
+
+from tui.core.errors import StoreError
+from tui.store.failures import store_error
+
+THREADS = "threads"
+SERVER = "server"
+BUSY_MS = 5_000
+
+_APPLICATION_IDS = {THREADS: 0x54545450, SERVER: 0x54545453}  # "TTTP" and "TTTS"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_WAL_LIMIT_BYTES = 16 * 1024 * 1024
+_WAL_ATTEMPTS = 50
+
+
+def open_database(path: Path, schema: str) -> apsw.Connection:
+    """A connection that may write, to a file that is created or migrated as needed.
+
+    ``schema`` is THREADS or SERVER. Every ``with connection`` is a BEGIN IMMEDIATE. Raises
+    StoreError; a file that is not ours, or is from a newer version, is left as it is.
+    """
+    connection: apsw.Connection | None = None
+    try:
+        make_private_directory(path.parent)
+        _make_private_file(path)
+        connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(BUSY_MS)
+        _migrate(connection, path, schema)
+    except (apsw.Error, OSError) as error:
+        if connection is not None:
+            connection.close()
+        raise store_error(error, path) from error
+    except StoreError:
+        if connection is not None:
+            connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """A second, read-only connection to a file that ``open_database`` has prepared."""
+    try:
+        connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(BUSY_MS)
+        connection.pragma("query_only", True)
+        connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    except apsw.Error as error:
+        raise store_error(error, path) from error
+    return connection
+
+
+def make_private_directory(directory: Path) -> None:
+    """Create it for its owner alone, and close one of ours that others may enter."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _close_to_others(directory)
+
+
+def _make_private_file(path: Path) -> None:
+    # SQLite gives -wal and -shm the permissions of the database, so only that one is created here.
+    # An existing file is never opened: closing a descriptor of it would drop the POSIX locks that
+    # another connection of this process holds.
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        for each in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            with contextlib.suppress(FileNotFoundError):
+                _close_to_others(each)
+
+
+def _close_to_others(path: Path) -> None:
+    found = path.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077 and found.st_uid == os.geteuid():
+        path.chmod(mode & 0o700)
+
+
+def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
+    scripts = _scripts(schema)
+    version = _checked_version(connection, path, schema, len(scripts))
+    _set_up(connection, fresh=version == 0)
+    for number, script in enumerate(scripts, start=1):
+        if number <= version:
+            continue
+        with connection:
+            # Another process may have done it while this one waited for the lock.
+            if int(connection.pragma("user_version")) < number:
+                connection.execute(script.read_text(encoding="utf-8"))
+                connection.pragma("user_version", number)
+                connection.pragma("application_id", _APPLICATION_IDS[schema])
+
+
+def _scripts(schema: str) -> list[Path]:
+    return sorted((_MIGRATIONS / schema).glob("[0-9][0-9][0-9][0-9]_*.sql"))
+
+
+def _checked_version(connection: apsw.Connection, path: Path, schema: str, known: int) -> int:
+    """The number of migrations the file has had; raises StoreError if it is not for us."""
+    with contextlib.closing(connection.cursor()) as cursor:
+        # One read transaction, so that a migration going on elsewhere is seen whole or not at all.
+        cursor.execute("BEGIN")
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        application = int(connection.pragma("application_id"))
+        version = int(connection.pragma("user_version"))
+        cursor.execute("COMMIT")
+    fresh = tables == (0,) and application == 0 and version == 0
+    if not fresh and application != _APPLICATION_IDS[schema]:
+        raise StoreError(
+            f"This file belongs to another program: {path}.",
+            hint="Move it away, or set TICKERTAPE_HOME to another place.",
+        )
+    if version > known:
+        raise StoreError(
+            f"The database {path} was written by a newer Tickertape.",
+            hint="Upgrade this Tickertape; nothing in the file was changed.",
+        )
+    return version
+
+
+def _set_up(connection: apsw.Connection, *, fresh: bool) -> None:
+    connection.transaction_mode = "IMMEDIATE"
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+    if fresh:
+        connection.pragma("auto_vacuum", "INCREMENTAL")  # only possible before the first table
+    _use_wal(connection)
+    connection.pragma("foreign_keys", True)
+    connection.pragma("secure_delete", True)
+    connection.pragma("fullfsync", True)  # macOS: synchronous=FULL reaches the platters
+    connection.pragma("synchronous", "NORMAL")
+    connection.pragma("journal_size_limit", _WAL_LIMIT_BYTES)
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    # Entering WAL needs the file alone for a moment, and SQLite does not always wait for that.
+    for attempt in range(_WAL_ATTEMPTS):
+        try:
+            mode = connection.pragma("journal_mode", "WAL")
+        except apsw.BusyError:
+            if attempt == _WAL_ATTEMPTS - 1:
+                raise
+            time.sleep(0.02)
+            continue
+        if mode != "wal":
+            raise StoreError(
+                f"The database cannot use write-ahead logging here: {connection.filename}.",
+                hint="Network drives often cannot; set TICKERTAPE_HOME to a local disk.",
+            )
+        return

@@ -1,0 +1,124 @@
+"""What belongs to threads but not to their logs: summaries, raw events, drafts, deletion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
+from tui.store.connection import BUSY_MS
+from tui.store.owners import is_alive
+from tui.store.values import decode_text, encode_text
+
+# Messages that a run is still writing are in the journal only.
+_SUMMARIES = """
+SELECT t.id, t.title, t.profile, t.created_at, t.updated_at, t.last_seq > t.read_seq,
+  (SELECT count(*) FROM message m WHERE m.thread_id = t.id)
+  + (SELECT count(DISTINCT j.data_json ->> 'message_id') FROM journal j
+     WHERE j.thread_id = t.id AND j.type IN ('message_added', 'message_started'))
+FROM thread t ORDER BY t.updated_at DESC, t.id LIMIT ?
+"""
+_ACTIVE = """
+SELECT DISTINCT thread_id, owner FROM run WHERE state IN ('running', 'waiting', 'cancelling')
+"""
+_WIRE = "SELECT idx, at, mono, name, data FROM wire_event WHERE run_id = ? ORDER BY idx"
+_DRAFT = "SELECT text FROM draft WHERE key = ?"
+_SAVE_DRAFT = """
+INSERT INTO draft (key, text) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET text = ?2
+"""
+_DROP_DRAFT = "DELETE FROM draft WHERE key = ?"
+_MARK_READ = "UPDATE thread SET read_seq = max(read_seq, ?) WHERE id = ?"
+_DROP_WIRE = "DELETE FROM wire_event WHERE run_id IN (SELECT id FROM run WHERE thread_id = ?)"
+_DROP_THREAD = "DELETE FROM thread WHERE id = ?"
+
+_CHECKPOINT_WAIT_MS = 100
+
+
+def read_summaries(
+    connection: apsw.Connection, owners: Path, limit: int | None
+) -> list[ThreadSummary]:
+    """The newest threads first. A run counts only while the process that drives it lives."""
+    alive: dict[str, bool] = {}
+    running: set[ThreadId] = set()
+    active: Any = connection.execute(_ACTIVE)
+    for thread_id, owner in active:
+        if owner not in alive:
+            alive[owner] = is_alive(owners, owner)
+        if alive[owner]:
+            running.add(thread_id)
+    rows: Any = connection.execute(_SUMMARIES, (-1 if limit is None else limit,))
+    return [
+        ThreadSummary(
+            id=thread_id,
+            title=decode_text(title),
+            profile=decode_text(profile),
+            created_at=created_at,
+            updated_at=updated_at,
+            messages=messages,
+            running=thread_id in running,
+            unread=bool(unread),
+        )
+        for thread_id, title, profile, created_at, updated_at, unread, messages in rows
+    ]
+
+
+def read_wire(connection: apsw.Connection, run_id: RunId) -> list[WireEvent]:
+    """The raw events of a run, in order."""
+    rows: Any = connection.execute(_WIRE, (run_id,))
+    return [
+        WireEvent(
+            run_id=run_id,
+            index=index,
+            at=at,
+            mono=mono,
+            name=decode_text(name),
+            data=decode_text(data),
+        )
+        for index, at, mono, name, data in rows
+    ]
+
+
+def read_draft(connection: apsw.Connection, key: str) -> str:
+    """The text, or an empty one."""
+    row: Any = connection.execute(_DRAFT, (key,)).fetchone()
+    return "" if row is None else decode_text(row[0])
+
+
+def write_draft(connection: apsw.Connection, key: str, text: str) -> None:
+    """Keep the text; an empty one removes it."""
+    with connection:
+        if text:
+            connection.execute(_SAVE_DRAFT, (key, encode_text(text)))
+        else:
+            connection.execute(_DROP_DRAFT, (key,))
+
+
+def mark_read(connection: apsw.Connection, thread_id: ThreadId, seq: int) -> None:
+    """Move the mark forward; it never goes back."""
+    with connection:
+        connection.execute(_MARK_READ, (seq, thread_id))
+
+
+def delete_thread(connection: apsw.Connection, thread_id: ThreadId) -> bool:
+    """Remove all of a thread; false if there was none. Its bytes are overwritten on disk."""
+    with connection:
+        connection.execute(_DROP_WIRE, (thread_id,))
+        connection.execute(_DROP_DRAFT, (thread_id,))
+        connection.execute(_DROP_THREAD, (thread_id,))
+        deleted = connection.changes() > 0
+    if deleted:
+        _empty_wal(connection)
+    return deleted
+
+
+def _empty_wal(connection: apsw.Connection) -> None:
+    """Take old copies of pages out of the write-ahead log, unless a reader needs them just now."""
+    connection.set_busy_timeout(_CHECKPOINT_WAIT_MS)
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        pass  # a later checkpoint overwrites them
+    finally:
+        connection.set_busy_timeout(BUSY_MS)

@@ -1,0 +1,240 @@
+"""Reads a thread's rows back into a transcript: the whole thread, or what some events touch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from tui.core.events import Envelope, RetryScheduled
+from tui.core.models import (
+    Decision,
+    JsonObject,
+    Outcome,
+    PartKind,
+    Problem,
+    Role,
+    RunState,
+    ThreadId,
+    ToolOrigin,
+    ToolState,
+    Usage,
+)
+from tui.core.text import GrowingText
+from tui.core.transcript import Message, Part, Run, ToolCall, Transcript
+from tui.store.values import decode_json, decode_text, encode_text
+
+_THREAD = """
+SELECT title, profile, created_at, updated_at, leaf_id, folded_seq FROM thread WHERE id = ?
+"""
+_RUNS = """
+SELECT id, parent_id, tail_id, profile, model, owner, state, status, rounds, started_at,
+  finished_at, started_mono, first_delta_mono, finished_mono, outcome, reason,
+  usage_json, error_json, continuation_json, notices_json, retry_json
+FROM run
+WHERE thread_id = ?1 AND seq <= (SELECT folded_seq FROM thread WHERE id = ?1)
+ORDER BY seq
+"""
+_MESSAGES = """
+SELECT id, parent_id, role, author, run_id, at, complete
+FROM message WHERE thread_id = ? ORDER BY position
+"""
+_MESSAGE = """
+SELECT id, parent_id, role, author, run_id, at, complete, position
+FROM message WHERE thread_id = ? AND id = ?
+"""
+_PART_COLUMNS = """
+SELECT p.id, p.message_id, p.idx, p.kind, p.finished, p.text, p.annotations_json,
+  c.call_id, c.run_id, c.name, c.origin, c.server, c.state, c.status, c.arguments, c.output,
+  c.is_error, c.decision_json, c.first_delta_mono, c.arguments_done_mono, c.started_mono,
+  c.finished_mono, p.position
+FROM part p LEFT JOIN tool_call c ON c.thread_id = p.thread_id AND c.part_id = p.id
+"""
+_PARTS = _PART_COLUMNS + "WHERE p.thread_id = ? ORDER BY p.position"
+_PARTS_OF = _PART_COLUMNS + "WHERE p.thread_id = ? AND p.message_id = ?"
+_MESSAGES_OF_RUN = """
+SELECT id FROM message WHERE thread_id = ?1 AND run_id = ?2
+UNION
+SELECT p.message_id FROM tool_call c JOIN part p ON p.thread_id = ?1 AND p.id = c.part_id
+WHERE c.thread_id = ?1 AND c.run_id = ?2
+"""
+_MESSAGE_OF_PART = "SELECT message_id FROM part WHERE thread_id = ? AND id = ?"
+
+
+def read_rows(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
+    """The thread as far as it is folded, or None. Its journal is still to be applied."""
+    transcript = _read_thread(connection, thread_id)
+    if transcript is None:
+        return None
+    for row in connection.execute(_RUNS, (thread_id,)):
+        _put_run(transcript, row)
+    for row in connection.execute(_MESSAGES, (thread_id,)):
+        _put_message(transcript, row)
+    for row in connection.execute(_PARTS, (thread_id,)):
+        _put_part(transcript, row)
+    return transcript
+
+
+def read_touched(
+    connection: apsw.Connection, thread_id: ThreadId, envelopes: Iterable[Envelope]
+) -> Transcript:
+    """The part of a folded thread that applying ``envelopes`` can look at or change.
+
+    The reducer finds things by the ids in an event and by its run: the run itself, the messages
+    it wrote and the messages that hold its tool calls. Nothing else is read, so the cost of
+    writing an answer down does not grow with the thread. Raises ValueError for no such thread.
+    """
+    transcript = _read_thread(connection, thread_id)
+    if transcript is None:
+        raise ValueError(f"no thread {thread_id}")
+    touched = _touched(connection, thread_id, envelopes)
+    for row in connection.execute(_RUNS, (thread_id,)):
+        if row[0] in touched.runs:
+            _put_run(transcript, row)
+    messages: list[Any] = []
+    parts: list[Any] = []
+    for message_id in touched.messages:
+        messages += connection.execute(_MESSAGE, (thread_id, message_id))
+        parts += connection.execute(_PARTS_OF, (thread_id, message_id))
+    for row in sorted(messages, key=_position):
+        _put_message(transcript, row)
+    for row in sorted(parts, key=_position):
+        _put_part(transcript, row)
+    return transcript
+
+
+@dataclass(slots=True, kw_only=True)
+class _Touched:
+    """Ids as they sit in columns."""
+
+    runs: set[str]
+    messages: set[str | bytes]
+
+
+def _touched(
+    connection: apsw.Connection, thread_id: ThreadId, envelopes: Iterable[Envelope]
+) -> _Touched:
+    touched = _Touched(runs=set(), messages=set())
+    parts: set[str | bytes] = set()
+    for envelope in envelopes:
+        if envelope.run is not None:
+            touched.runs.add(envelope.run)
+        if (message_id := getattr(envelope.event, "message_id", None)) is not None:
+            touched.messages.add(encode_text(message_id))
+        if (part_id := getattr(envelope.event, "part_id", None)) is not None:
+            parts.add(encode_text(part_id))
+    for run_id in touched.runs:
+        touched.messages.update(_first(connection, _MESSAGES_OF_RUN, (thread_id, run_id)))
+    for part in parts:
+        touched.messages.update(_first(connection, _MESSAGE_OF_PART, (thread_id, part)))
+    return touched
+
+
+def _first(connection: apsw.Connection, sql: str, bindings: tuple[str | bytes, ...]) -> list[Any]:
+    return [row[0] for row in connection.execute(sql, bindings)]
+
+
+def _position(row: Any) -> int:
+    return int(row[-1])
+
+
+def _read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
+    row: Any = connection.execute(_THREAD, (thread_id,)).fetchone()
+    if row is None:
+        return None
+    title, profile, created_at, updated_at, leaf_id, seq = row
+    transcript = Transcript(thread_id)
+    transcript.title, transcript.profile = decode_text(title), decode_text(profile)
+    transcript.created_at, transcript.updated_at = created_at, updated_at
+    transcript.leaf_id = None if leaf_id is None else decode_text(leaf_id)
+    transcript.seq = seq
+    return transcript
+
+
+def _put_run(transcript: Transcript, row: Any) -> None:
+    (run_id, parent_id, tail_id, profile, model, owner, state, status, rounds) = row[:9]
+    (started_at, finished_at, started_mono, first_delta_mono, finished_mono) = row[9:14]
+    (outcome, reason, usage, error, continuation, notices, retry) = row[14:]
+    transcript.runs[run_id] = Run(
+        id=run_id,
+        parent_id=decode_text(parent_id),
+        tail_id=decode_text(tail_id),
+        profile=decode_text(profile),
+        model=decode_text(model),
+        owner=owner,
+        state=RunState(state),
+        status=decode_text(status),
+        rounds=rounds,
+        started_at=started_at,
+        finished_at=finished_at,
+        started_mono=started_mono,
+        first_delta_mono=first_delta_mono,
+        finished_mono=finished_mono,
+        outcome=None if outcome is None else Outcome(outcome),
+        reason=decode_text(reason),
+        usage=decode_json(Usage, usage),
+        error=decode_json(Problem, error),
+        continuation=decode_json(JsonObject, continuation),
+        notices=[] if notices is None else json.loads(notices),
+        retry=decode_json(RetryScheduled, retry),
+    )
+
+
+def _put_message(transcript: Transcript, row: Any) -> None:
+    message_id, parent_id, role, author, run_id, at, complete = row[:7]
+    message = Message(
+        id=decode_text(message_id),
+        parent_id=None if parent_id is None else decode_text(parent_id),
+        role=Role(role),
+        author=decode_text(author),
+        run_id=run_id,
+        at=at,
+        complete=None if complete is None else bool(complete),
+    )
+    transcript.messages[message.id] = message
+
+
+def _put_part(transcript: Transcript, row: Any) -> None:
+    """Parts come in the order in which they began, as the reducer met them."""
+    part_id, message_id, index, kind, finished, text, annotations = row[:7]
+    part = Part(
+        id=decode_text(part_id),
+        message_id=decode_text(message_id),
+        index=index,
+        kind=PartKind(kind),
+        text=GrowingText(decode_text(text)),
+        annotations=[] if annotations is None else json.loads(annotations),
+        finished=bool(finished),
+    )
+    if row[7] is not None:
+        part.tool = _tool_call(part.id, row[7:22])
+    parts = transcript.messages[part.message_id].parts
+    parts.append(part)
+    parts.sort(key=lambda each: each.index)  # stable: equal ones stay in the order they began
+    transcript.add_part(part)
+
+
+def _tool_call(part_id: str, row: Any) -> ToolCall:
+    call_id, run_id, name, origin, server, state, status, arguments, output = row[:9]
+    is_error, decision, first_delta, arguments_done, started, finished = row[9:]
+    return ToolCall(
+        call_id=decode_text(call_id),
+        run_id=run_id,
+        part_id=part_id,
+        name=decode_text(name),
+        origin=ToolOrigin(origin),
+        server=None if server is None else decode_text(server),
+        state=ToolState(state),
+        status=decode_text(status),
+        arguments=GrowingText(decode_text(arguments)),
+        output=GrowingText(decode_text(output)),
+        is_error=bool(is_error),
+        decision=decode_json(Decision, decision),
+        first_delta_mono=first_delta,
+        arguments_done_mono=arguments_done,
+        started_mono=started,
+        finished_mono=finished,
+    )

@@ -1,0 +1,149 @@
+"""The local database as the rest of Tickertape sees it: threads, runs, raw events, drafts."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from tui.core.errors import StoreError
+from tui.core.events import Envelope
+from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.transcript import Transcript
+from tui.store import journal, library
+from tui.store.connection import THREADS, open_database, open_reader
+from tui.store.failures import store_error
+from tui.store.owners import Owner, remove_stale
+from tui.store.recovery import interrupt_orphans
+from tui.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class SqliteThreadStore:
+    """A ThreadStore in one SQLite file, used by several processes at once.
+
+    ``owner`` names this process in the runs it starts: as long as the store is open, others
+    leave those alone. Usable from any event loop and thread: one thread writes, one reads.
+    """
+
+    def __init__(self, path: Path, writing: apsw.Connection, reading: apsw.Connection) -> None:
+        """Takes the connections over; ``open`` is the usual way in."""
+        self._path = path
+        self._owners = path.parent / "owners"
+        self._owner = Owner(self._owners)
+        self._reading = reading
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
+        self._writer = Writer(writing, path)
+        self._closed = False
+        atexit.register(self.close)
+
+    @classmethod
+    def open(cls, path: Path) -> SqliteThreadStore:
+        """Open or create the database; blocks for some milliseconds.
+
+        Raises StoreError if it cannot be used: no access, not ours, or from a newer version.
+        """
+        writing = open_database(path, THREADS)
+        try:
+            reading = open_reader(path)
+        except StoreError:
+            writing.close()
+            raise
+        try:
+            return cls(path, writing, reading)
+        except OSError as error:
+            reading.close()
+            writing.close()
+            raise store_error(error, path) from error
+
+    @property
+    def owner(self) -> str:
+        """What to put into ``RunStarted.owner``."""
+        return self._owner.name
+
+    def append(self, envelopes: Sequence[Envelope]) -> None:
+        self._writer.append(envelopes)
+
+    def append_wire(self, events: Sequence[WireEvent]) -> None:
+        self._writer.append(events)
+
+    async def barrier(self) -> None:
+        await asyncio.wrap_future(self._writer.sync())
+
+    async def load(self, thread_id: ThreadId) -> Transcript | None:
+        return await self._read(lambda connection: journal.read_thread(connection, thread_id))
+
+    async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
+        return await self._read(
+            lambda connection: library.read_summaries(connection, self._owners, limit)
+        )
+
+    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
+        return await self._read(lambda connection: library.read_wire(connection, run_id))
+
+    async def draft(self, key: str) -> str:
+        return await self._read(lambda connection: library.read_draft(connection, key))
+
+    async def delete(self, thread_id: ThreadId) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            self._writer.forget(thread_id)
+            return library.delete_thread(connection, thread_id)
+
+        return await self._write(work, durable=True)
+
+    async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
+        await self._write(lambda connection: library.mark_read(connection, thread_id, seq))
+
+    async def save_draft(self, key: str, text: str) -> None:
+        await self._write(lambda connection: library.write_draft(connection, key, text))
+
+    async def recover(self) -> Sequence[RunId]:
+        def work(connection: apsw.Connection) -> list[RunId]:
+            interrupted = interrupt_orphans(connection, self._owners)
+            remove_stale(self._owners)
+            return interrupted
+
+        return await self._write(work, durable=True)
+
+    def close(self) -> None:
+        """Write what is queued and give everything back; blocks; idempotent.
+
+        Raises StoreError, after giving everything back, if something could not be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        self._reader.shutdown()
+        self._reading.close()
+        try:
+            self._writer.close()
+        finally:
+            self._owner.release()
+
+    async def _write(self, work: Callable[[apsw.Connection], T], *, durable: bool = False) -> T:
+        return await asyncio.wrap_future(self._writer.submit(work, durable=durable))
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Read what is on disk once everything appended so far is there."""
+        await asyncio.wrap_future(self._writer.flush())
+        try:
+            return await asyncio.wrap_future(self._reader.submit(self._consistently, work))
+        except apsw.Error as error:
+            raise store_error(error, self._path) from error
+        except RuntimeError as error:
+            if self._closed:
+                raise StoreError("The store is closed.") from error
+            raise
+
+    def _consistently(self, work: Callable[[apsw.Connection], T]) -> T:
+        # One transaction: between two statements another process may fold what is being read.
+        with self._reading:
+            found = work(self._reading)
+        return found  # noqa: RET504 (a type checker thinks that ``with`` may swallow exceptions)

@@ -1,0 +1,36 @@
+"""How values of core sit in columns: text that may not be valid Unicode, and JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tui.core import codec
+from tui.core.text import GrowingText
+
+
+def encode_text(text: str | GrowingText) -> str | bytes:
+    """Text for a column of type ANY: bytes when it holds half a surrogate pair, as servers send."""
+    plain = str(text)
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        return plain.encode(errors="surrogatepass")
+    return plain
+
+
+def decode_text(value: str | bytes) -> str:
+    """The inverse of ``encode_text``."""
+    return value if isinstance(value, str) else value.decode(errors="surrogatepass")
+
+
+def encode_json(value: Any) -> str | None:
+    """A value of core as JSON, plain ASCII; NULL for None and for empty lists."""
+    if value is None or value == []:
+        return None
+    return json.dumps(codec.encode(value), separators=(",", ":"))
+
+
+def decode_json(kind: Any, text: str | None) -> Any:
+    """The inverse of ``encode_json`` for a type of core; None for NULL."""
+    return None if text is None else codec.decode(kind, json.loads(text))
