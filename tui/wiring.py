@@ -1,1 +1,199 @@
-"""The only module that knows every part: builds the services out of settings."""
+"""The only module that knows every part: builds what runs behind a front end out of settings.
+
+Heavy parts (SDK, server, store) are imported where they are first needed, never at start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tui.config.catalog import ConfigCatalog
+from tui.config.paths import private_directory
+from tui.config.preferences import LocalPreferences
+from tui.config.secrets import api_key
+from tui.config.settings_file import profile_of
+from tui.core.ports import ApprovalPolicy, Provider, Services, Toolset
+from tui.core.settings import Paths, Profile, Settings
+from tui.engine.conversations import EngineConversations
+from tui.engine.library import EngineLibrary, EngineRunLog
+from tui.engine.threaded import (
+    EngineThread,
+    ThreadedConversations,
+    ThreadedLibrary,
+    ThreadedRunLog,
+)
+from tui.engine.threads import Threads
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from tui.server.embedded import EmbeddedServer
+    from tui.store.thread_store import SqliteThreadStore
+
+HideSecret = Callable[[str | None], None]
+
+
+def preferences_of(paths: Paths) -> LocalPreferences:
+    """The screen's remembered choices; quick to read, so it can happen before the first frame."""
+    return LocalPreferences(paths.config / "local.toml")
+
+
+class Providers:
+    """Makes each profile's provider once; for an embedded one, the server it talks to as well."""
+
+    def __init__(self, settings: Settings, hide: HideSecret) -> None:
+        self._settings = settings
+        self._hide = hide
+        self._made: dict[str, Provider] = {}
+        self._server: EmbeddedServer | None = None
+        self._making = asyncio.Lock()
+
+    def profile(self, name: str | None) -> Profile:
+        return profile_of(self._settings, name)
+
+    async def provider(self, profile: Profile) -> Provider:
+        async with self._making:
+            if profile.name not in self._made:
+                self._made[profile.name] = await self._make(profile)
+            return self._made[profile.name]
+
+    async def _make(self, profile: Profile) -> Provider:
+        from tui.providers.registry import create
+
+        if not profile.embedded:
+            return create(profile, api_key=self._key(profile))
+        key = secrets.token_urlsafe(24)
+        self._hide(key)
+        base_url = await asyncio.to_thread(self._start_server, key)
+        return create(replace(profile, base_url=base_url), api_key=key)
+
+    def _key(self, profile: Profile) -> str | None:
+        key = api_key(profile)
+        self._hide(key)
+        return key
+
+    def _start_server(self, key: str) -> str:
+        from tui.server.embedded import EmbeddedServer
+        from tui.server.memory import MemoryAssistantStore
+
+        app = _server_app(sandbox_provider(self._settings), MemoryAssistantStore(), key, "sandbox")
+        self._server = EmbeddedServer(app)
+        return self._server.start()
+
+    async def close(self) -> None:
+        """Give back connections, then stop the embedded server."""
+        for provider in self._made.values():
+            await provider.close()
+        if self._server is not None:
+            await asyncio.to_thread(self._server.stop)
+
+
+def sandbox_provider(settings: Settings) -> Provider:
+    """The built-in model, called directly."""
+    from tui.sandbox.provider import SandboxProvider
+
+    return SandboxProvider(settings.sandbox)
+
+
+def served_provider(settings: Settings, name: str | None, hide: HideSecret) -> Provider:
+    """The model that ``tickertape serve`` puts behind its API."""
+    profile = profile_of(settings, name)
+    if profile.embedded:
+        return sandbox_provider(settings)
+    from tui.providers.registry import create
+
+    key = api_key(profile)
+    hide(key)
+    return create(profile, api_key=key)
+
+
+def served_app(
+    *, paths: Paths, settings: Settings, profile: str | None, key: str | None, memory: bool,
+    hide: HideSecret,
+) -> Starlette:  # fmt: skip
+    """The Assistants server with its storage. Raises BusyError when another one has it."""
+    from tui.server.memory import MemoryAssistantStore
+    from tui.store.assistant_store import SqliteAssistantStore
+
+    provider = served_provider(settings, profile, hide)
+    hide(key)
+    model = profile_of(settings, profile).model or "default"
+    if memory:
+        return _server_app(provider, MemoryAssistantStore(), key, model)
+    private_directory(paths.data)
+    store = SqliteAssistantStore.open(paths.server_database)
+    return _server_app(provider, store, key, model)
+
+
+def _server_app(provider: Provider, store: object, key: str | None, model: str) -> Starlette:
+    from tui.server.app import create_app
+
+    return create_app(provider=provider, store=store, api_key=key, models=[model])
+
+
+@dataclass(slots=True, kw_only=True)
+class Backend:
+    """Everything that runs behind a front end. ``close`` has to be called."""
+
+    services: Services
+    engine: EngineThread
+    conversations: EngineConversations
+    providers: Providers
+    toolset: Toolset
+    store: SqliteThreadStore
+
+    def close(self) -> None:
+        """Cancel what runs, write everything down, end every thread and process. Blocking."""
+        asyncio.run(self.engine.call(self._close()))
+        self.engine.stop()
+        self.store.close()
+
+    async def _close(self) -> None:
+        await self.conversations.close()
+        await self.providers.close()
+        await self.toolset.close()
+        await self.store.barrier()
+
+
+def start_backend(
+    *, paths: Paths, settings: Settings, policy: ApprovalPolicy, hide: HideSecret
+) -> Backend:
+    """Open the store and start the engine. Blocking; raises StoreError or ConfigError."""
+    from tui.store.thread_store import SqliteThreadStore
+    from tui.tools.local import LocalToolset
+
+    private_directory(paths.config)
+    private_directory(paths.data)
+    store = SqliteThreadStore.open(paths.database)
+    engine = EngineThread()
+    toolset = LocalToolset(paths.tools_dir)
+    providers = Providers(settings, hide)
+    threads = Threads(store)
+    conversations = EngineConversations(
+        threads=threads,
+        providers=providers,
+        toolset=toolset,
+        policy=policy,
+        limits=settings.limits,
+        owner=store.owner,
+    )
+    services = Services(
+        conversations=ThreadedConversations(engine, conversations),
+        library=ThreadedLibrary(engine, EngineLibrary(threads, conversations)),
+        run_log=ThreadedRunLog(engine, EngineRunLog(threads)),
+        catalog=ConfigCatalog(settings, toolset),
+        preferences=preferences_of(paths),
+    )
+    asyncio.run(engine.call(store.recover()))
+    return Backend(
+        services=services,
+        engine=engine,
+        conversations=conversations,
+        providers=providers,
+        toolset=toolset,
+        store=store,
+    )

@@ -2,6 +2,94 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
 
-def main() -> None:
-    """Run the command line."""
+import click
+
+from tui import __version__
+from tui.cli.context import Context, pass_context
+from tui.core.errors import TickertapeError
+
+# Loaded when called for: `ask` must not pay for the server, nor the app for either.
+_COMMANDS = {
+    "ask": ("tui.cli.ask", "Ask one question; the answer goes to standard output."),
+    "config": ("tui.cli.config", "Show where the configuration is, or what it says."),
+    "serve": ("tui.cli.serve", "Serve the Assistants API on this machine."),
+    "threads": ("tui.cli.threads", "List, show or delete stored threads."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand's module only when it runs, and suggests near names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in _COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, _COMMANDS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(_COMMANDS)}."
+        raise click.UsageError(f"No such command {name!r}. {hint}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command the app opens. TICKERTAPE_HOME moves configuration, data and logs.",
+)
+@click.version_option(__version__, prog_name="tickertape")
+@click.option("--profile", "-p", metavar="NAME", help="Profile for new threads.")
+@click.pass_context
+def cli(ctx: click.Context, profile: str | None) -> None:
+    """A chat client for the terminal that shows everything a language model streams."""
+    ctx.obj = Context(profile=profile)
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(_app)
+
+
+@click.command()
+@pass_context
+def _app(context: Context) -> None:
+    from tui.cli.app import run_app
+
+    run_app(context)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status.
+
+    0: completed; 1: failed; 2: wrong usage or configuration; 130: cancelled.
+    """
+    try:
+        status = cli.main(arguments, prog_name="tickertape", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except TickertapeError as error:
+        click.echo(f"Error: {error.message}", err=True)
+        if error.hint:
+            click.echo(error.hint, err=True)
+        sys.exit(2 if error.code == "config" else 1)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -67,6 +67,33 @@ def profile_of(settings: Settings, name: str | None) -> Profile:
     return profile
 
 
+def render_settings(settings: Settings) -> str:
+    """The settings in force as TOML; what is unset is left out."""
+    import tomli_w
+
+    profiles = {
+        name: {key: value for key, value in _plain(profile).items() if key != "name"}
+        for name, profile in settings.profiles.items()
+    }
+    return tomli_w.dumps(
+        {
+            "default_profile": settings.default_profile,
+            "limits": _plain(settings.limits),
+            "sandbox": _plain(settings.sandbox),
+            "profiles": profiles,
+        }
+    )
+
+
+def _plain(value: Profile | Limits | SandboxSettings) -> dict[str, Any]:
+    data = {f.name: getattr(value, f.name) for f in fields(value)}
+    return {
+        key: str(each) if isinstance(each, Path) else each
+        for key, each in data.items()
+        if each is not None and each != {}
+    }
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ class Feed(Generic[T]):
     def __init__(self, on_close: Callable[[Feed[T]], None] | None = None) -> None:
         self._items: deque[T] = deque()
         self._on_close = on_close
-        self._on_ready: Callable[[], None] | None = None
+        self._on_ready: Callable[[], object] | None = None
         self.closed = False
 
     def push(self, item: T) -> None:
@@ -39,7 +39,7 @@ class Feed(Generic[T]):
             items.append(self._items.popleft())
         return items
 
-    def notify(self, on_ready: Callable[[], None]) -> None:
+    def notify(self, on_ready: Callable[[], object]) -> None:
         """Call ``on_ready`` now if something waits, and whenever something comes."""
         self._on_ready = on_ready
         if self._items:

@@ -1,0 +1,133 @@
+"""How ``ask`` prints: the answer as it streams, or every envelope as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import Protocol, TextIO
+
+from tui.core import events as e
+from tui.core.codec import encode_envelope
+from tui.core.models import Outcome, PartId, PartKind, ToolState
+from tui.core.transcript import Run, ToolCall, Transcript
+from tui.ui.sanitise import sanitise
+
+_SHOWN = (PartKind.TEXT, PartKind.REFUSAL)
+_NOTE_LENGTH = 100
+_ENDED = {
+    Outcome.CANCELLED: "Cancelled.",
+    Outcome.INCOMPLETE: "The answer is incomplete.",
+    Outcome.EXPIRED: "The run expired before it was complete.",
+    Outcome.FAILED: "The run failed.",
+    Outcome.DISCONNECTED: "The connection was lost.",
+    Outcome.TRUNCATED: "The stream ended before the answer was complete.",
+}
+
+
+class Printer(Protocol):
+    """Shows a run as it goes on."""
+
+    def show(self, transcript: Transcript, envelope: e.Envelope) -> None:
+        """Print what this envelope changed; it is applied already. May raise BrokenPipeError."""
+        ...
+
+    def finish(self, run: Run) -> None:
+        """Say how it ended."""
+        ...
+
+
+@dataclass(slots=True)
+class JsonPrinter:
+    """One envelope a line (docs/json.md); ASCII only, so nothing can steer a terminal."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+
+    def show(self, transcript: Transcript, envelope: e.Envelope) -> None:
+        self.out.write(json.dumps(encode_envelope(envelope)) + "\n")
+        self.out.flush()
+
+    def finish(self, run: Run) -> None:
+        """The last line said it."""
+
+
+@dataclass(slots=True)
+class TextPrinter:
+    """The answer to standard output, calls and problems to standard error.
+
+    A terminal never gets control characters; a pipe or a file gets the text as it is.
+    """
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    _printed: dict[PartId, int] = field(default_factory=dict)
+    _fresh_line: bool = True
+
+    def show(self, transcript: Transcript, envelope: e.Envelope) -> None:
+        event = envelope.event
+        match event:
+            case e.TextDelta() | e.PartFinished():
+                self._print_part(transcript, event.part_id)
+            case e.ToolStarted() | e.ToolFinished():
+                call = transcript.calls.get((envelope.run or "", event.call_id))
+                if call is not None:
+                    self._note_call(call)
+            case e.NoticeAdded():
+                self._note(sanitise(event.text))
+            case e.RetryScheduled():
+                self._note(f"{sanitise(event.reason)} Trying again in {event.delay:.1f} s.")
+
+    def finish(self, run: Run) -> None:
+        self._end_line()
+        if run.outcome in (None, Outcome.COMPLETED):
+            return
+        reason = f" ({sanitise(run.reason)})" if run.reason else ""
+        self._note(f"{_ENDED[run.outcome].rstrip('.')}{reason}.")
+        if run.error is not None:
+            self._note(sanitise(run.error.message))
+            if run.error.hint:
+                self._note(sanitise(run.error.hint))
+
+    def _print_part(self, transcript: Transcript, part_id: PartId) -> None:
+        part = transcript.parts.get(part_id)
+        if part is None or part.kind not in _SHOWN:
+            return
+        done = self._printed.get(part_id, 0)
+        if done == len(part.text):
+            return
+        if part_id not in self._printed and self._printed:
+            self._end_line()
+            self.out.write("\n")
+        text = str(part.text)[done:]
+        self._printed[part_id] = len(part.text)
+        self.out.write(sanitise(text) if self.out.isatty() else text)
+        self.out.flush()
+        self._fresh_line = text.endswith("\n")
+
+    def _note_call(self, call: ToolCall) -> None:
+        name = sanitise(call.name)
+        if call.state is ToolState.RUNNING:
+            self._note(f"→ {name} {_short(str(call.arguments))}")
+        elif call.state is ToolState.DENIED:
+            reason = call.decision.reason if call.decision else ""
+            self._note(f"✗ {name} was not run: {sanitise(reason) or 'denied'}")
+        else:
+            mark = "✗" if call.is_error else "✓"
+            self._note(f"{mark} {name} {_short(str(call.output))}")
+
+    def _note(self, text: str) -> None:
+        self._end_line()
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def _end_line(self) -> None:
+        """Start notes and new parts on a line of their own."""
+        if not self._fresh_line:
+            self.out.write("\n")
+            self.out.flush()
+            self._fresh_line = True
+
+
+def _short(text: str) -> str:
+    line = " ".join(sanitise(text).split())
+    return line if len(line) <= _NOTE_LENGTH else line[: _NOTE_LENGTH - 1] + "…"
