@@ -14,7 +14,7 @@ _DOC = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-
 
 @pytest.mark.parametrize(("kind", "name"), EVENT_NAMES.items(), ids=list(EVENT_NAMES.values()))
 def test_every_type_and_field_is_documented(kind: type, name: str) -> None:
-    row = next((line for line in _DOC.splitlines() if line.startswith("|") and f"`{name}`" in line))
+    row = next(line for line in _DOC.splitlines() if line.startswith("|") and f"`{name}`" in line)
     for field in dataclasses.fields(kind):
         assert f"`{field.name}`" in row, f"{name}.{field.name}"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from tui import __version__
-from tui.cli.context import Context, pass_context
+from tui.cli.context import Context
 from tui.core.errors import TickertapeError
 
 # Loaded when called for: `ask` must not pay for the server, nor the app for either.
@@ -64,15 +64,10 @@ def cli(ctx: click.Context, profile: str | None) -> None:
     """A chat client for the terminal that shows everything a language model streams."""
     ctx.obj = Context(profile=profile)
     if ctx.invoked_subcommand is None:
-        ctx.invoke(_app)
+        # Imported here: only the app itself needs the screen.
+        from tui.cli.app import run_app
 
-
-@click.command()
-@pass_context
-def _app(context: Context) -> None:
-    from tui.cli.app import run_app
-
-    run_app(context)
+        run_app(ctx.obj)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -28,9 +28,8 @@ def command(
     The first line on standard output is the base URL to give to a client. Without a key only
     this machine can reach it; another address needs one.
     """
-    from tui.server.serve import check_host, run_server
+    from tui.server.serve import run_server
 
-    check_host(host, api_key)
     chosen = with_profile(context, profile)
     chosen.start_logging()
     app = served_app(
