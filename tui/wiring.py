@@ -16,7 +16,7 @@ from tui.config.paths import private_directory
 from tui.config.preferences import LocalPreferences
 from tui.config.secrets import api_key
 from tui.config.settings_file import profile_of
-from tui.core.ports import ApprovalPolicy, Provider, Services, Toolset
+from tui.core.ports import ApprovalPolicy, AssistantStore, Provider, Services, Toolset
 from tui.core.settings import Paths, Profile, Settings
 from tui.engine.conversations import EngineConversations
 from tui.engine.library import EngineLibrary, EngineRunLog
@@ -129,7 +129,9 @@ def served_app(
     return _server_app(provider, store, key, model)
 
 
-def _server_app(provider: Provider, store: object, key: str | None, model: str) -> Starlette:
+def _server_app(
+    provider: Provider, store: AssistantStore, key: str | None, model: str
+) -> Starlette:
     from tui.server.app import create_app
 
     return create_app(provider=provider, store=store, api_key=key, models=[model])

@@ -11,7 +11,7 @@ import click
 
 from tui import __version__
 from tui.cli.context import Context
-from tui.core.errors import TickertapeError
+from tui.core.errors import ConfigError, NotFoundError, TickertapeError
 
 # Loaded when called for: `ask` must not pay for the server, nor the app for either.
 _COMMANDS = {
@@ -86,5 +86,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"Error: {error.message}", err=True)
         if error.hint:
             click.echo(error.hint, err=True)
-        sys.exit(2 if error.code == "config" else 1)
+        sys.exit(2 if isinstance(error, ConfigError | NotFoundError) else 1)
     sys.exit(status if isinstance(status, int) else 0)

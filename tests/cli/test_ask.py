@@ -1,0 +1,221 @@
+"""``ask`` end to end: the real engine, provider, server, sandbox, tools and store, in a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Tickertape
+from tui.core.codec import decode_envelope
+from tui.core.models import Outcome, ToolState
+from tui.core.transcript import Transcript
+
+_QUESTION = "What time is it in Tokyo and in Paris, and what is 17*23?"
+_SLOW = "```sandbox\nrate = 20\n[[step]]\nsay = { kind = 'paragraphs', tokens = 2000 }\n```"
+_TOOL = '''
+import pathlib
+import time
+
+from tui.tools import tool
+
+
+@tool
+def plant_tree(kind: str) -> str:
+    """Plant a tree of some kind."""
+    return f"planted a {kind}"
+
+
+@tool
+def sleep_long(seconds: int = 60) -> str:
+    """Sleep for long."""
+    pathlib.Path(__file__).with_name("started").write_text("yes")
+    time.sleep(seconds)
+    return "slept"
+'''
+
+
+@pytest.fixture(autouse=True)
+def home() -> Path:
+    """A home with a fast sandbox and a file of tools that ask."""
+    home = Path(os.environ["TICKERTAPE_HOME"])
+    (home / "config" / "tools").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text("[sandbox]\nrate = 0\n", encoding="utf-8")
+    (home / "config" / "tools" / "garden.py").write_text(_TOOL, encoding="utf-8")
+    return home
+
+
+def _fold(output: str) -> Transcript:
+    envelopes = [decode_envelope(json.loads(line)) for line in output.splitlines()]
+    return Transcript(envelopes[0].thread).apply_all(envelopes)
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tui", "ask", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_three_parallel_calls_and_an_answer_with_three_real_values(tickertape: Tickertape) -> None:
+    result = tickertape("ask", _QUESTION, "--yes")
+    assert result.returncode == 0, result.stderr
+    assert "391" in result.stdout
+    assert "+09:00" in result.stdout
+    assert re.search(r"\+0[12]:00", result.stdout)
+    assert result.stderr.count("→ current_time") == 2
+    assert result.stderr.count("→ calculate") == 1
+
+
+def test_json_lines_fold_into_the_whole_conversation(tickertape: Tickertape) -> None:
+    result = tickertape("ask", _QUESTION, "--json", "--yes")
+    assert result.returncode == 0
+    assert result.stdout.isascii()
+    lines: list[dict[str, Any]] = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    assert {line["v"] for line in lines} == {1}
+    assert lines[-1]["type"] == "run_finished"
+    transcript = _fold(result.stdout)
+    (run,) = transcript.runs.values()
+    assert (run.outcome, run.rounds) == (Outcome.COMPLETED, 2)
+    assert [call.state for call in transcript.calls.values()] == [ToolState.DONE] * 3
+    submitted = [line for line in lines if line["type"] == "outputs_submitted"]
+    assert [len(line["data"]["call_ids"]) for line in submitted] == [3]
+    fragments = [line for line in lines if line["type"] == "arguments_delta"]
+    assert len(fragments) > 6
+
+
+def test_a_tool_that_asks_is_refused_without_yes_and_run_with_it(tickertape: Tickertape) -> None:
+    refused = tickertape("ask", 'Please use plant_tree for an "oak"')
+    assert refused.returncode == 0
+    assert "plant_tree was not run" in refused.stderr
+    assert "--yes" in refused.stderr
+    allowed = tickertape("ask", 'Please use plant_tree for an "oak"', "--yes")
+    assert "planted a oak" in allowed.stdout
+    transcript = _fold(tickertape("ask", 'Use plant_tree for "ash"', "--yes", "--json").stdout)
+    (call,) = transcript.calls.values()
+    assert call.decision is not None
+    assert call.decision.by == "flag"
+
+
+def test_standard_input_joins_the_argument(tickertape: Tickertape) -> None:
+    transcript = _fold(tickertape("ask", "Summarise:", "--json", stdin="some text\n").stdout)
+    assert transcript.path()[0].text == "Summarise:\n\nsome text"
+    only = _fold(tickertape("ask", "--json", stdin="just this").stdout)
+    assert only.path()[0].text == "just this"
+
+
+def test_a_thread_goes_on(tickertape: Tickertape) -> None:
+    first = _fold(tickertape("ask", "My first", "--json").stdout)
+    last = tickertape("ask", "My second", "--thread", "last")
+    assert last.returncode == 0, last.stderr
+    by_id = tickertape("ask", "My third", "--thread", first.thread_id[:10])
+    assert by_id.returncode == 0, by_id.stderr
+    shown = tickertape("threads", "show", "last").stdout
+    assert re.findall(r"My \w+", shown)[0] == "My first"
+    assert shown.index("My first") < shown.index("My second") < shown.index("My third")
+    assert len(tickertape("threads", "list").stdout.splitlines()) == 1
+
+
+def test_a_thread_that_is_not_there_is_a_usage_error(tickertape: Tickertape) -> None:
+    result = tickertape("ask", "x", "--thread", "nope")
+    assert result.returncode == 2
+    assert "There is no thread 'nope'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("fail", "said"),
+    [("run_failed", "failed"), ("rate_limit", "rate"), ("length", "incomplete")],
+)
+def test_a_failed_run_has_status_1_and_a_sentence(
+    tickertape: Tickertape, fail: str, said: str
+) -> None:
+    scenario = f"```sandbox\n[[step]]\nsay = 'Half a sentence'\n[[step]]\nfail = '{fail}'\n```"
+    result = tickertape("ask", scenario)
+    assert result.returncode == 1
+    assert "Half a sentence" in result.stdout
+    assert said in result.stderr.lower()
+    assert tickertape("ask", "and now?", "--thread", "last").returncode == 0
+
+
+def test_threads_are_listed_shown_and_deleted(tickertape: Tickertape) -> None:
+    tickertape("ask", "Remember the milk")
+    listed = tickertape("threads", "list").stdout
+    assert "Remember the milk" in listed
+    thread = json.loads(tickertape("threads", "list", "--json").stdout)
+    assert thread["title"] == "Remember the milk"
+    refused = tickertape("threads", "delete", "last", stdin="n\n")
+    assert refused.returncode == 130
+    assert tickertape("threads", "delete", thread["id"], "--yes").returncode == 0
+    empty = tickertape("threads", "list")
+    assert empty.stdout == ""
+    assert "no threads yet" in empty.stderr
+
+
+def test_interrupt_cancels_in_order_and_keeps_what_came(tickertape: Tickertape) -> None:
+    process = _start(_SLOW)
+    assert process.stdout is not None
+    first = process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=15)
+    assert process.returncode == 130, errors
+    assert "Cancelled" in errors
+    assert "Traceback" not in errors
+    shown = tickertape("threads", "show", "last").stdout
+    assert (first + rest).strip().split("\n")[0][:10] in shown
+    assert tickertape("ask", "go on", "--thread", "last").returncode == 0
+
+
+def test_a_reader_that_goes_away_stops_the_run(tickertape: Tickertape) -> None:
+    process = _start(_SLOW)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.wait(timeout=15) != 0
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_kill_in_the_middle_of_an_answer(tickertape: Tickertape) -> None:
+    process = _start(_SLOW)
+    assert process.stdout is not None
+    seen = process.stdout.read(400)
+    process.kill()
+    process.communicate()
+    shown = tickertape("threads", "show", "last").stdout
+    # What was printed more than 250 ms before the kill, at 20 tokens a second, is kept.
+    assert seen[:200].strip() in shown
+    again = tickertape("ask", "go on", "--thread", "last", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout.splitlines()[0])["type"] == "message_added"
+
+
+def test_kill_in_the_middle_of_a_tool_call(tickertape: Tickertape, home: Path) -> None:
+    process = _start("Please use sleep_long", "--yes")
+    started = home / "config" / "tools" / "started"
+    assert process.stderr is not None
+    assert "sleep_long" in process.stderr.readline()
+    process.kill()
+    process.communicate()
+    assert started.parent.exists()
+    shown = tickertape("threads", "show", "last").stdout
+    assert "sleep_long(" in shown
+    assert "cancelled" in shown
+    assert tickertape("ask", "go on", "--thread", "last").returncode == 0
+
+
+def test_nothing_on_disk_is_open_to_others(tickertape: Tickertape, home: Path) -> None:
+    tickertape("ask", "secret")
+    for path in (home / "data").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
