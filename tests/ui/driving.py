@@ -1,0 +1,82 @@
+"""How UI tests drive the app: start it on a fake backend, wait for what is on screen, read it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from tests.ui.fakes import FakeBackend
+from tui.ui.app import TickertapeApp
+
+WIDE = (120, 40)
+SMALL = (80, 24)
+LARGE = (200, 50)
+
+# Each turn lets every message queue run empty; conditions are met within a few of them.
+_TURNS = 400
+
+
+def make_app(backend: FakeBackend) -> TickertapeApp:
+    """The app on this backend, with the backend's clock."""
+    return TickertapeApp(backend.connect, now=backend.now)
+
+
+@asynccontextmanager
+async def running(backend: FakeBackend, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
+    """The app, connected and with its first thread on screen."""
+    app = make_app(backend)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "sandbox" in status(pilot))
+        await settle(pilot)
+        yield pilot
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    """Wait until the condition holds; fails with the screen's text when it never does."""
+    for _ in range(_TURNS):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"never came true; the screen says:\n{screen_text(pilot)}")
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until nothing on screen changes any more."""
+    before, same = "", 0
+    for _ in range(_TURNS):
+        await pilot.pause(0.02)
+        now = screen_text(pilot)
+        same = same + 1 if now == before else 0
+        if same == 3:
+            return
+        before = now
+    raise AssertionError("the screen never came to rest")
+
+
+def screen_text(pilot: Pilot[None]) -> str:
+    """What a person reads, line by line."""
+    app = pilot.app
+    height = app.size.height
+    lines = app.screen._compositor.render_strips()
+    rows = ["".join(segment.text for segment in line) for line in lines[:height]]
+    return "\n".join(row.rstrip() for row in rows)
+
+
+def text_of(pilot: Pilot[None], selector: str) -> str:
+    """What a person reads inside one widget's place on screen."""
+    region = pilot.app.screen.query_one(selector, Widget).region
+    rows = screen_text(pilot).split("\n")[region.y : region.bottom]
+    return "\n".join(row[region.x : region.right].rstrip() for row in rows)
+
+
+def status(pilot: Pilot[None]) -> str:
+    """The status line."""
+    return text_of(pilot, "#status")
+
+
+def focused(pilot: Pilot[None]) -> str | None:
+    """The id of the widget that has the keys."""
+    return None if pilot.app.focused is None else pilot.app.focused.id

@@ -1,0 +1,356 @@
+"""The five services in memory, driven by the test: push events, look at the commands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from tui.core import events as e
+from tui.core.errors import TickertapeError
+from tui.core.events import Envelope, Event
+from tui.core.feed import Feed
+from tui.core.models import (
+    CallId,
+    Decision,
+    MessageId,
+    Outcome,
+    PartFinal,
+    PartInput,
+    PartKind,
+    Role,
+    RunId,
+    ThreadId,
+    ThreadSummary,
+    ToolRef,
+    ToolSpec,
+    WireEvent,
+)
+from tui.core.ports import (
+    LogItem,
+    ProfileInfo,
+    RetryRun,
+    SendMessage,
+    Services,
+    Subscription,
+)
+from tui.core.transcript import Transcript
+
+NOW = 1_790_000_000.0
+
+Command = SendMessage | RetryRun | tuple[str, ...]
+
+
+class FakeBackend:
+    """All five services. ``commands`` records what the screen asked for, in order.
+
+    ``fail[name]`` makes the service method of that name raise, until it is removed.
+    """
+
+    def __init__(self) -> None:
+        self.clock = NOW
+        self.commands: list[Command] = []
+        self.decisions: dict[CallId, Decision] = {}
+        self.drafts: dict[str, str] = {}
+        self.remembered: dict[str, str] = {}
+        self.read: list[ThreadId] = []
+        self.fail: dict[str, TickertapeError] = {}
+        self.profile = ProfileInfo(
+            name="sandbox",
+            protocol="assistants",
+            model="sandbox-1",
+            detail="the built-in model, no key and no network needed",
+        )
+        self._logs: dict[ThreadId, list[Envelope]] = defaultdict(list)
+        self._wire: dict[RunId, list[WireEvent]] = defaultdict(list)
+        self._run_thread: dict[RunId, ThreadId] = {}
+        self._feeds: dict[ThreadId, list[Feed[LogItem]]] = defaultdict(list)
+        self._watchers: list[Feed[ThreadSummary]] = []
+        self._summaries: dict[ThreadId, ThreadSummary] = {}
+
+    @property
+    def services(self) -> Services:
+        """What a front end is given."""
+        return Services(
+            conversations=self, library=self, run_log=self, catalog=self, preferences=self
+        )
+
+    async def connect(self) -> Services:
+        """The ``connect`` of an app under test."""
+        return self.services
+
+    def now(self) -> float:
+        """Seconds since the epoch, as the test set them."""
+        return self.clock
+
+    def _check(self, name: str) -> None:
+        if name in self.fail:
+            raise self.fail[name]
+
+    # --- driving ---------------------------------------------------------------------------
+
+    @property
+    def open_feeds(self) -> int:
+        """How many subscriptions and watches are still open."""
+        return sum(len(feeds) for feeds in self._feeds.values()) + len(self._watchers)
+
+    def emit(self, thread: ThreadId, event: Event, run: RunId | None = None) -> None:
+        """One more event in a thread's log."""
+        log = self._logs[thread]
+        envelope = Envelope(
+            thread=thread,
+            seq=len(log) + 1,
+            at=self.clock,
+            mono=self.clock - NOW + 100,
+            event=event,
+            run=run,
+        )
+        log.append(envelope)
+        for feed in list(self._feeds[thread]):
+            feed.push(envelope)
+
+    def emit_wire(self, run: RunId, name: str, data: str) -> None:
+        """One more raw event of a run."""
+        event = WireEvent(
+            run_id=run,
+            index=len(self._wire[run]),
+            at=self.clock,
+            mono=self.clock - NOW + 100,
+            name=name,
+            data=data,
+        )
+        self._wire[run].append(event)
+        for feed in list(self._feeds[self._run_thread[run]]):
+            feed.push(event)
+
+    def summarise(self, summary: ThreadSummary) -> None:
+        """A thread's line in the list changed."""
+        if summary.deleted:
+            self._summaries.pop(summary.id, None)
+        else:
+            self._summaries[summary.id] = summary
+        for feed in list(self._watchers):
+            feed.push(summary)
+
+    def add_thread(self, thread: ThreadId, title: str, *, age: float = 0.0) -> None:
+        """A stored thread without messages, ``age`` seconds old."""
+        self.emit(thread, e.ThreadCreated(title=title, profile="sandbox"))
+        at = self.clock - age
+        self.summarise(ThreadSummary(id=thread, title=title, created_at=at, updated_at=at))
+
+    def say(self, thread: ThreadId, text: str) -> MessageId:
+        """A user message at the end of the thread."""
+        log = Transcript(thread).apply_all(self._logs[thread])
+        message_id = f"{thread}-m{len(self._logs[thread])}"
+        self.emit(
+            thread,
+            e.MessageAdded(
+                message_id=message_id,
+                parent_id=log.leaf_id,
+                role=Role.USER,
+                parts=(PartInput(text=text),),
+            ),
+        )
+        return message_id
+
+    def begin(self, thread: ThreadId, run: RunId) -> FakeRun:
+        """A run that answers the thread's last message."""
+        leaf = Transcript(thread).apply_all(self._logs[thread]).leaf_id
+        assert leaf is not None
+        self._run_thread[run] = thread
+        self.emit(thread, e.RunStarted(parent_id=leaf, profile="sandbox", model="sandbox-1"), run)
+        self.emit(thread, e.TurnStarted(round=1), run)
+        return FakeRun(self, thread, run)
+
+    def sent(self) -> SendMessage:
+        """The message that the screen sent last."""
+        return next(c for c in reversed(self.commands) if isinstance(c, SendMessage))
+
+    # --- Conversations ---------------------------------------------------------------------
+
+    async def send(self, command: SendMessage) -> None:
+        self._check("send")
+        self.commands.append(command)
+        if not self._logs[command.thread_id]:
+            self.add_thread(command.thread_id, command.text[:40])
+        leaf = Transcript("").apply_all(self._logs[command.thread_id]).leaf_id
+        self.emit(
+            command.thread_id,
+            e.MessageAdded(
+                message_id=command.message_id,
+                parent_id=leaf,
+                role=Role.USER,
+                parts=(PartInput(text=command.text),),
+            ),
+        )
+
+    async def retry(self, command: RetryRun) -> None:
+        self._check("retry")
+        self.commands.append(command)
+
+    async def cancel(self, run_id: RunId) -> None:
+        self._check("cancel")
+        self.commands.append(("cancel", run_id))
+        self.emit(self._run_thread[run_id], e.CancelRequested(), run_id)
+
+    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
+        self._check("decide")
+        self.decisions.setdefault(call_id, decision)
+        event = e.ApprovalDecided(call_id=call_id, decision=decision)
+        self.emit(self._run_thread[run_id], event, run_id)
+
+    # --- Library ---------------------------------------------------------------------------
+
+    async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
+        self._check("threads")
+        newest = sorted(self._summaries.values(), key=lambda s: -s.updated_at)
+        return newest[:limit]
+
+    async def rename(self, thread_id: ThreadId, title: str) -> None:
+        self._check("rename")
+        self.commands.append(("rename", thread_id, title))
+        self.emit(thread_id, e.ThreadChanged(title=title))
+        old = self._summaries[thread_id]
+        self.summarise(
+            ThreadSummary(
+                id=thread_id, title=title, created_at=old.created_at, updated_at=old.updated_at
+            )
+        )
+
+    async def delete(self, thread_id: ThreadId) -> None:
+        self._check("delete")
+        self.commands.append(("delete", thread_id))
+        old = self._summaries[thread_id]
+        self.summarise(
+            ThreadSummary(
+                id=thread_id,
+                title="",
+                created_at=old.created_at,
+                updated_at=old.updated_at,
+                deleted=True,
+            )
+        )
+
+    async def mark_read(self, thread_id: ThreadId) -> None:
+        self._check("mark_read")
+        self.read.append(thread_id)
+
+    async def draft(self, key: str) -> str:
+        self._check("draft")
+        return self.drafts.get(key, "")
+
+    async def save_draft(self, key: str, text: str) -> None:
+        self._check("save_draft")
+        if text:
+            self.drafts[key] = text
+        else:
+            self.drafts.pop(key, None)
+
+    def watch(self) -> Feed[ThreadSummary]:
+        feed: Feed[ThreadSummary] = Feed(self._watchers.remove)
+        self._watchers.append(feed)
+        return feed
+
+    # --- RunLog ----------------------------------------------------------------------------
+
+    async def subscribe(self, thread_id: ThreadId) -> Subscription:
+        self._check("subscribe")
+        feed: Feed[LogItem] = Feed(self._feeds[thread_id].remove)
+        self._feeds[thread_id].append(feed)
+        transcript = Transcript(thread_id).apply_all(self._logs[thread_id])
+        return Subscription(transcript=transcript, feed=feed)
+
+    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
+        self._check("wire")
+        return tuple(self._wire[run_id])
+
+    # --- Catalog and Preferences -----------------------------------------------------------
+
+    async def profiles(self) -> Sequence[ProfileInfo]:
+        self._check("profiles")
+        return (self.profile,)
+
+    async def tools(self) -> Sequence[ToolSpec]:
+        return ()
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.remembered.get(name, default)
+
+    def set(self, name: str, value: str) -> None:
+        self.remembered[name] = value
+
+
+class FakeRun:
+    """Writes a run's events into the log, as an engine would."""
+
+    def __init__(self, backend: FakeBackend, thread: ThreadId, run: RunId) -> None:
+        self.backend = backend
+        self.thread = thread
+        self.id = run
+        self._message = ""
+        self._parts = 0
+
+    def emit(self, event: Event) -> None:
+        """An event of this run."""
+        self.backend.emit(self.thread, event, self.id)
+
+    def message(self) -> str:
+        """The message being written, begun if there is none."""
+        if not self._message:
+            self._message = f"{self.id}-a{self._parts}"
+            self.emit(e.MessageStarted(message_id=self._message))
+        return self._message
+
+    def part(self, kind: PartKind, tool: ToolRef | None = None) -> str:
+        """Begin a part; returns its id."""
+        part_id = f"{self.id}-p{self._parts}"
+        self.emit(
+            e.PartStarted(
+                message_id=self.message(),
+                part_id=part_id,
+                index=self._parts,
+                kind=kind,
+                tool=tool,
+            )
+        )
+        self._parts += 1
+        return part_id
+
+    def text(self, *pieces: str, kind: PartKind = PartKind.TEXT, end: bool = True) -> str:
+        """A text part from these deltas."""
+        part_id = self.part(kind)
+        for piece in pieces:
+            self.emit(e.TextDelta(part_id=part_id, text=piece))
+        if end:
+            self.emit(e.PartFinished(part_id=part_id))
+        return part_id
+
+    def call(self, name: str, *fragments: str, end: bool = True) -> str:
+        """A tool call from these argument fragments; its call id is its part id with ``c``."""
+        call_id = f"{self.id}-c{self._parts}"
+        part_id = self.part(PartKind.TOOL_CALL, ToolRef(name=name, call_id=call_id))
+        for fragment in fragments:
+            self.emit(e.ArgumentsDelta(part_id=part_id, fragment=fragment))
+        if end:
+            self.emit(e.PartFinished(part_id=part_id))
+        return call_id
+
+    def output(self, call_id: str, output: str, *, took: float = 0.25, error: bool = False) -> None:
+        """The call ran for ``took`` seconds and gave this."""
+        self.emit(e.ToolStarted(call_id=call_id))
+        self.backend.clock += took
+        self.emit(e.ToolFinished(call_id=call_id, output=output, is_error=error))
+
+    def next_round(self, number: int) -> None:
+        """The outputs went out; the next stream begins."""
+        self._message = ""
+        self.emit(e.TurnStarted(round=number))
+
+    def finish(self, outcome: Outcome = Outcome.COMPLETED, **fields: object) -> None:
+        """The run ends."""
+        if self._message:
+            self.emit(e.MessageFinished(message_id=self._message))
+        self.emit(e.RunFinished(outcome=outcome, **fields))  # type: ignore[arg-type]  # test data
+
+    def correct(self, part_id: str, text: str) -> None:
+        """The part's authoritative text is another one."""
+        self.emit(e.PartFinished(part_id=part_id, final=PartFinal(text=text)))

@@ -1,0 +1,1 @@
+"""The conversation pane: a thread's messages as they stream."""

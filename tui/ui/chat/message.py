@@ -1,0 +1,89 @@
+"""One message, and the lines about one run, as widgets built from their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.core.models import PartId, Role
+from tui.core.transcript import Message, Run
+from tui.ui import wording
+from tui.ui.chat.parts import PartWidget, ReasoningPart, part_widget
+
+_LABELS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
+
+
+class MessageView(Vertical):
+    """A message with its author's name above it, unless the row before said so already."""
+
+    def __init__(self, message: Message, *, headed: bool) -> None:
+        super().__init__(classes=f"message -{message.role.value}")
+        self._message = message
+        self._widgets: dict[PartId, PartWidget] = {}
+        if headed:
+            self.add_class("-headed")
+        self._headed = headed
+        self._ready = False
+
+    def compose(self) -> Iterator[Static | PartWidget]:
+        """The author, then the parts in their order."""
+        if self._headed:
+            label = wording.one_line(self._message.author, 40) or _LABELS[self._message.role]
+            yield Static(label, markup=False, classes="author")
+        for part in self._message.parts:
+            yield self._widget(part.id)
+
+    def on_mount(self) -> None:
+        """Parts may have come between composing and now."""
+        self._ready = True
+        self.sync_all()
+
+    def _widget(self, part_id: PartId) -> PartWidget:
+        part = next(part for part in self._message.parts if part.id == part_id)
+        widget = part_widget(part, markdown=self._message.role is Role.ASSISTANT)
+        self._widgets[part_id] = widget
+        return widget
+
+    def sync(self, part_id: PartId) -> None:
+        """Show a part as it is now; a part that is new gets its place among the others."""
+        if (known := self._widgets.get(part_id)) is not None:
+            if known.is_mounted:
+                known.sync()
+            return
+        if not self._ready:
+            return
+        order = [part.id for part in self._message.parts]
+        later = (self._widgets.get(key) for key in order[order.index(part_id) + 1 :])
+        before = next((widget for widget in later if widget is not None), None)
+        self.mount(self._widget(part_id), before=before)
+
+    def sync_all(self) -> None:
+        """Show every part as it is now."""
+        for part in self._message.parts:
+            self.sync(part.id)
+
+    def reasoning(self) -> list[ReasoningPart]:
+        """The folded lines in it."""
+        return [w for w in self._widgets.values() if isinstance(w, ReasoningPart)]
+
+
+class RunView(Static):
+    """What a reader has to know about a run: waits, notices, and an ending that is not success."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(markup=False, classes="run")
+        self._run = run
+
+    def on_mount(self) -> None:
+        """Show what is there."""
+        self.sync()
+
+    def sync(self) -> None:
+        """Show the run as it is now."""
+        lines = wording.outcome_lines(self._run)
+        self.display = bool(lines)
+        styles = {"problem": "$text-error", "notice": "$text-muted"}
+        self.update(Content("\n").join(Content(text).stylize(styles[kind]) for kind, text in lines))

@@ -1,0 +1,184 @@
+"""Every action of the screen with its keys and its words: bindings, palette and F1 agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One action. ``footer`` is its word in the footer; without one it is not shown there.
+
+    ``priority`` lets its key win over the text box.
+    """
+
+    action: str
+    title: str
+    help: str
+    keys: str = ""
+    footer: str = ""
+    priority: bool = False
+
+    @property
+    def binding(self) -> Binding | None:
+        """The key binding, for a command that has keys."""
+        if not self.keys:
+            return None
+        return Binding(
+            self.keys,
+            self.action,
+            self.footer or self.title,
+            show=bool(self.footer),
+            priority=self.priority,
+            tooltip=self.help,
+        )
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        action="new_thread",
+        title="New thread",
+        help="Begin a conversation; the one on screen goes on",
+        keys="ctrl+n",
+        footer="New",
+    ),
+    Command(
+        action="toggle_threads",
+        title="Threads: show or hide",
+        help="The list of threads on the left",
+        keys="ctrl+t",
+        footer="Threads",
+    ),
+    Command(
+        action="toggle_inspector",
+        title="Inspector: show or hide",
+        help="Tool calls and raw events on the right",
+        keys="ctrl+o",
+        footer="Inspector",
+    ),
+    Command(
+        action="next_thread",
+        title="Next thread",
+        help="Switch to the thread below the current one",
+        keys="ctrl+pagedown,alt+down",
+    ),
+    Command(
+        action="previous_thread",
+        title="Previous thread",
+        help="Switch to the thread above the current one",
+        keys="ctrl+pageup,alt+up",
+    ),
+    Command(
+        action="next_pane",
+        title="Next pane",
+        help="Move the focus to the next pane",
+        keys="f6",
+        priority=True,
+    ),
+    Command(
+        action="previous_pane",
+        title="Previous pane",
+        help="Move the focus to the previous pane",
+        keys="shift+f6",
+        priority=True,
+    ),
+    Command(
+        action="back",
+        title="Back to the composer, or stop the answer",
+        help="Close an overlay; else go to the composer; else, pressed twice, stop the answer",
+        keys="escape",
+        footer="Back/Stop",
+    ),
+    Command(
+        action="cancel_run",
+        title="Stop the answer",
+        help="Cancel the run in this thread; what arrived is kept",
+    ),
+    Command(
+        action="approve",
+        title="Approve the tool call",
+        help="Let the tool call that waits run",
+        keys="f8",
+        priority=True,
+    ),
+    Command(
+        action="deny",
+        title="Deny the tool call",
+        help="Refuse the tool call that waits",
+        keys="f9",
+        priority=True,
+    ),
+    Command(
+        action="retry",
+        title="Try again",
+        help="Answer the last message once more, as a new branch",
+        keys="f5,ctrl+r",
+        priority=True,
+    ),
+    Command(
+        action="rename_thread",
+        title="Rename this thread",
+        help="Give the thread on screen another title",
+        keys="f2",
+        priority=True,
+    ),
+    Command(
+        action="delete_thread",
+        title="Delete this thread",
+        help="Remove the thread on screen for good, after a question",
+    ),
+    Command(
+        action="copy_answer",
+        title="Copy the last answer",
+        help="Put the newest answer on the clipboard",
+        keys="f4",
+        priority=True,
+    ),
+    Command(
+        action="toggle_theme",
+        title="Light or dark",
+        help="Switch between the light and the dark theme",
+        keys="f3",
+        priority=True,
+    ),
+    Command(
+        action="toggle_reasoning",
+        title="Reasoning: unfold or fold",
+        help="Show or hide what the model thought",
+    ),
+    Command(
+        action="follow",
+        title="Newest line",
+        help="Go to the end of the conversation and stay there",
+    ),
+    Command(
+        action="previous_run",
+        title="Inspect an earlier run",
+        help="Show the run before this one in the inspector",
+        keys="alt+left",
+    ),
+    Command(
+        action="next_run",
+        title="Inspect a later run",
+        help="Show the run after this one in the inspector",
+        keys="alt+right",
+    ),
+    Command(
+        action="insert_example",
+        title="Insert an example message",
+        help="Put an example that calls tools into the composer",
+        keys="ctrl+g",
+    ),
+    Command(
+        action="show_keys",
+        title="All keys",
+        help="Every key of every pane",
+        keys="f1",
+        footer="Keys",
+        priority=True,
+    ),
+)
+
+BINDINGS: list[Binding] = [binding for command in COMMANDS if (binding := command.binding)]

@@ -1,0 +1,1 @@
+"""The threads pane: what conversations there are, newest first."""

@@ -1,0 +1,171 @@
+"""How times, sizes and states read on screen; pure functions from values to short text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tui.core.events import RetryScheduled
+from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
+from tui.core.transcript import Run, ToolCall
+from tui.ui.sanitise import sanitise
+
+SYMBOLS = {
+    ToolState.STREAMING: "◌",
+    ToolState.WAITING: "○",
+    ToolState.APPROVAL: "?",
+    ToolState.RUNNING: "●",
+    ToolState.DONE: "✓",
+    ToolState.FAILED: "✗",
+    ToolState.DENIED: "⊘",
+    ToolState.CANCELLED: "□",
+}
+
+# Room for a preview; the line itself is cut at the width of the pane.
+_PREVIEW = 300
+
+
+def one_line(text: str, limit: int = _PREVIEW) -> str:
+    """``text`` as safe characters on one line, cut after about ``limit`` characters."""
+    cut = text[: limit * 2]
+    line = " ".join(sanitise(cut).split())
+    return line if len(line) <= limit and len(cut) == len(text) else line[: limit - 1] + "…"
+
+
+def ago(then: float, now: float) -> str:
+    """How long ago ``then`` was, in at most six characters (both are seconds since the epoch)."""
+    seconds = max(0, int(now - then))
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86_400:
+        return f"{seconds // 3600} h"
+    if seconds < 7 * 86_400:
+        return f"{seconds // 86_400} d"
+    # The date as the reader's own clock had it; times in the log are plain seconds.
+    day = datetime.fromtimestamp(then).astimezone()
+    return f"{day.day} {day:%b}"
+
+
+def span(seconds: float) -> str:
+    """A duration: ``0.42 s``, ``12.3 s``, ``2:05``."""
+    seconds = max(0.0, seconds)
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return clock(seconds)
+
+
+def clock(seconds: float) -> str:
+    """Elapsed time in whole seconds: ``7 s``, ``2:05``, ``1:02:03``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 round``, ``1,200 rounds``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tool_state(call: ToolCall) -> str:
+    """Where a call stands, in a few words."""
+    match call.state:
+        case ToolState.STREAMING:
+            return f"writing arguments, {count(len(call.arguments), 'character')}"
+        case ToolState.WAITING:
+            return call.status or "ready"
+        case ToolState.APPROVAL:
+            return "waits for you: F8 approve, F9 deny"
+        case ToolState.RUNNING:
+            return call.status or "running"
+        case ToolState.DENIED:
+            return "denied"
+        case ToolState.CANCELLED:
+            return "cancelled"
+        case ToolState.DONE | ToolState.FAILED:
+            return call.state.value + _took(call)
+
+
+def _took(call: ToolCall) -> str:
+    if call.started_mono is None or call.finished_mono is None:
+        return ""
+    return " in " + span(call.finished_mono - call.started_mono)
+
+
+def tool_preview(call: ToolCall) -> str:
+    """What is worth seeing behind the state: why it failed, else the arguments."""
+    if call.state is ToolState.FAILED:
+        return one_line(str(call.output))
+    return one_line(str(call.arguments))
+
+
+def usage_text(usage: Usage | None) -> str:
+    """Token counts in words, or nothing."""
+    if usage is None:
+        return ""
+    return f"{usage.input_tokens:,} in, {usage.output_tokens:,} out"
+
+
+def problem_text(problem: Problem) -> str:
+    """What happened and what to do about it, as safe text."""
+    return sanitise(" ".join(filter(None, (problem.message, problem.hint))))
+
+
+def run_state(run: Run, now: float) -> str:
+    """A run in the status line: what it does and for how long, or how it ended."""
+    rounds = count(run.rounds, "round") if run.rounds > 1 else ""
+    if run.active:
+        return " · ".join(filter(None, (_doing(run), clock(now - run.started_at), rounds)))
+    if run.state is RunState.INTERRUPTED:
+        return "Interrupted"
+    took = "" if run.finished_at is None else span(run.finished_at - run.started_at)
+    ended = "Done" if run.outcome is Outcome.COMPLETED else (run.outcome or "ended").capitalize()
+    return " · ".join(filter(None, (ended, took, rounds, usage_text(run.usage))))
+
+
+def _doing(run: Run) -> str:
+    if run.state is RunState.WAITING:
+        return "Waiting for you"
+    if run.state is RunState.CANCELLING:
+        return "Stopping"
+    if run.retry is not None:
+        return "Waiting to try again"
+    return "Answering" if run.first_delta_mono is not None else "Sent"
+
+
+def outcome_lines(run: Run) -> list[tuple[str, str]]:
+    """What a reader has to know about a run below its messages, as (style class, text)."""
+    lines = [("notice", sanitise(text)) for text in run.notices]
+    if run.retry is not None and run.active:
+        lines.append(("notice", _retry_line(run.retry)))
+    ending = _ending(run)
+    return [*lines, ending] if ending else lines
+
+
+def _retry_line(retry: RetryScheduled) -> str:
+    wait = f"Trying again in {span(retry.delay)} (attempt {retry.attempt})"
+    return f"{wait}: {one_line(retry.reason)} Esc twice gives up."
+
+
+def _ending(run: Run) -> tuple[str, str] | None:
+    if run.state is RunState.INTERRUPTED:
+        return "problem", "Interrupted: Tickertape ended before the answer did. F5 tries again."
+    if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
+        return None
+    if run.outcome is Outcome.CANCELLED:
+        return "notice", "Cancelled. What had arrived is kept."
+    said = problem_text(run.error) if run.error else sanitise(run.reason)
+    return "problem", _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
+
+
+_ENDINGS: dict[Outcome | None, str] = {
+    Outcome.INCOMPLETE: "Incomplete: {}",
+    Outcome.EXPIRED: "Expired: {} F5 tries again.",
+    Outcome.DISCONNECTED: "Connection lost: {} F5 tries again.",
+    Outcome.TRUNCATED: "The stream ended too early: {} F5 tries again.",
+}
