@@ -1,0 +1,1 @@
+"""Wire protocols: how to talk to models that live behind some API."""

@@ -1,0 +1,231 @@
+"""The way to a server: the SDK builds and sends requests, we read the raw bytes that come back.
+
+The SDK and its HTTP library are imported on first use, in a thread, because that takes longer than
+a frame. No request is ever sent twice here; only connecting is tried once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from tui.core.errors import ProviderError
+from tui.core.models import JsonObject, Problem
+from tui.core.settings import Profile
+from tui.providers import failures
+from tui.providers.fields import parse_object
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+Call: TypeAlias = Callable[["openai.AsyncOpenAI"], AbstractAsyncContextManager[Any]]
+"""Calls a ``with_streaming_response`` method of the client; sends nothing by itself."""
+
+
+class OpenedResponse:
+    """A response whose body is still to come. Close it when done."""
+
+    def __init__(self, response: Any, manager: AbstractAsyncContextManager[Any]) -> None:
+        http: httpx2.Response = response.http_response
+        self._http = http
+        self._manager = manager
+        self.url = str(http.url.copy_with(username="", password="", query=None))
+        self.status: int = http.status_code
+        self.request_id: str = http.headers.get("x-request-id", "")
+        self.content_type: str = http.headers.get("content-type", "").lower()
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives; raises what ``Transport.broken`` puts in words."""
+        return self._http.aiter_bytes()
+
+    async def body(self) -> str:
+        """The whole body."""
+        return (await self._http.aread()).decode("utf-8", "replace")
+
+    async def close(self) -> None:
+        """Give the connection back; idempotent."""
+        await self._manager.__aexit__(None, None, None)
+
+
+class Transport:
+    """One client for one profile, made on first use and shared by all its runs."""
+
+    def __init__(self, profile: Profile, api_key: str | None) -> None:
+        self.secrets = failures.Secrets.of(api_key, profile.headers)
+        self.host = urlsplit(profile.base_url or "").netloc.rpartition("@")[2] or "the server"
+        self._profile = profile
+        self._api_key = api_key
+        self._client: openai.AsyncOpenAI | None = None
+        self._building = asyncio.Lock()
+
+    async def json(self, call: Call) -> JsonObject:
+        """The JSON object that a request gives. Raises ProviderError."""
+        opened = await self._open(call)
+        try:
+            body = await opened.body()
+        except Exception as error:  # noqa: BLE001 - whatever a socket can do, told in words
+            raise self._explain(error) from None
+        finally:
+            await opened.close()
+        data = parse_object(body)
+        if data is None:
+            raise failures.not_json(self.host)
+        return data
+
+    async def stream(self, call: Call) -> OpenedResponse:
+        """Send a request whose answer is an event stream. Raises ProviderError."""
+        opened = await self._open(call)
+        if not any(kind in opened.content_type for kind in ("html", "json")):
+            return opened
+        try:
+            body = await opened.body()
+        except Exception as error:  # noqa: BLE001 - whatever a socket can do, told in words
+            raise self._explain(error) from None
+        finally:
+            await opened.close()
+        raise failures.not_a_stream(self.host, body, self.secrets)
+
+    def broken(self, error: Exception) -> Problem:
+        """Why reading a body stopped, in words."""
+        import httpx2
+
+        seconds = self._profile.read_timeout
+        return failures.broken(error, httpx2, host=self.host, read_timeout=seconds)
+
+    async def close(self) -> None:
+        """Give back all connections; idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _open(self, call: Call) -> OpenedResponse:
+        client = await self._ready()
+        try:
+            manager = _call_quietly(call, client)
+            return OpenedResponse(await manager.__aenter__(), manager)
+        except Exception as error:  # noqa: BLE001 - SDK, HTTP and socket errors, told in words
+            raise self._explain(error) from None
+
+    async def _ready(self) -> openai.AsyncOpenAI:
+        async with self._building:
+            if self._client is None:
+                try:
+                    self._client = await asyncio.to_thread(_build, self._profile, self._api_key)
+                except ProviderError as error:
+                    # A fresh error: the frames of the failed one hold the key.
+                    raise failures.unusable(str(error), error.hint) from None
+                except Exception as error:  # noqa: BLE001 - the SDK raises many kinds
+                    raise failures.unusable(self.secrets.redact(str(error))) from None
+            return self._client
+
+    def _explain(self, error: Exception) -> ProviderError:
+        import httpx2
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            response = error.response
+            body = response.content.decode("utf-8", "replace")
+            return failures.status_error(
+                response.status_code, response.headers, body, host=self.host, secrets=self.secrets
+            )
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        if isinstance(cause, httpx2.HTTPError | httpx2.InvalidURL | httpx2.StreamError):
+            profile = self._profile
+            early = isinstance(cause, httpx2.ConnectTimeout | httpx2.PoolTimeout)
+            seconds = profile.connect_timeout if early else profile.read_timeout
+            return failures.connection_error(cause, httpx2, host=self.host, seconds=seconds)
+        return failures.unusable(self.secrets.redact(str(error)))
+
+
+def _call_quietly(call: Call, client: openai.AsyncOpenAI) -> AbstractAsyncContextManager[Any]:
+    """Make the call without the SDK's warning that this API is deprecated; we know."""
+    warnings.filterwarnings(
+        "ignore",
+        message=r"(The Assistants API is )?deprecated",
+        category=DeprecationWarning,
+        module=r"openai\.",
+    )
+    return call(client)
+
+
+def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
+    """Make the client; slow the first time, so never on an event loop."""
+    import httpx2
+    import openai
+
+    _check(profile)
+    timeout = httpx2.Timeout(profile.read_timeout, connect=profile.connect_timeout)
+    proxy = _proxy(profile.base_url)
+    # trust_env stays off for the client: the proxy is chosen here, and a .netrc must not add
+    # credentials. Redirects are not followed: they would carry the key elsewhere.
+    http_client = httpx2.AsyncClient(
+        transport=httpx2.AsyncHTTPTransport(retries=1, proxy=proxy),
+        timeout=timeout,
+        follow_redirects=False,
+        trust_env=False,
+    )
+    shared: dict[str, Any] = {
+        "max_retries": 0,
+        "timeout": timeout,
+        "http_client": http_client,
+        "default_headers": dict(profile.headers),
+    }
+    client: openai.AsyncOpenAI
+    if profile.dialect == "azure":
+        client = openai.AsyncAzureOpenAI(
+            azure_endpoint=(profile.base_url or "").rstrip("/").removesuffix("/openai"),
+            api_version=profile.api_version,
+            api_key=api_key,
+            **shared,
+        )
+    else:
+        if not api_key:
+            shared["default_headers"].setdefault("Authorization", openai.Omit())
+        if profile.dialect == "foundry":
+            shared["default_query"] = {"api-version": profile.api_version or "v1"}
+        client = openai.AsyncOpenAI(base_url=profile.base_url, api_key=api_key or "", **shared)
+    # Importing these resources builds hundreds of types; better now than on the event loop.
+    _ = client.models, client.beta.assistants, client.beta.threads.messages
+    _ = client.beta.threads.runs.steps
+    return client
+
+
+def _check(profile: Profile) -> None:
+    parts = urlsplit(profile.base_url or "")
+    if profile.base_url and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise failures.unusable(
+            f"The base_url of profile {profile.name!r} is no address.",
+            "It has to start with http:// or https:// and name a host.",
+        )
+    if parts.query or parts.fragment:
+        raise failures.unusable(
+            f"The base_url of profile {profile.name!r} may not have a query.",
+            "Put the API version in api_version and leave out everything from the '?' on.",
+        )
+    if profile.dialect in ("azure", "foundry") and not profile.base_url:
+        raise failures.unusable(
+            f"The profile {profile.name!r} needs a base_url.",
+            "For Azure it is the endpoint, such as https://NAME.openai.azure.com.",
+        )
+    if profile.dialect == "azure" and not profile.api_version:
+        raise failures.unusable(
+            f"The profile {profile.name!r} needs an api_version.",
+            "Azure OpenAI wants one, such as 2024-05-01-preview.",
+        )
+
+
+def _proxy(base_url: str | None) -> str | None:
+    """The proxy that the environment names for this host; never one for this machine itself."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(base_url or "https://api.openai.com")
+    host = parts.hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
