@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from tui.tools.protocol import MAX_TEXT, cut_mark
 
 _BATCH = 8192  # characters that are sent without waiting
 _FLUSH_SECONDS = 0.05
+_SETTLE_SECONDS = 0.2
 
 
 class Printed:
@@ -72,13 +74,14 @@ class Capture:
         self._current: ContextVar[Printed | None] = ContextVar("current", default=None)
         self._process = os.getpid()
         self._dirty = threading.Event()
-        reading, writing = os.pipe()
+        self._pipe, writing = os.pipe()
+        self._reading = threading.Lock()
         for descriptor in (1, 2):
             os.dup2(writing, descriptor)
         os.close(writing)
         sys.stdout = _Stream(self._route, 1)
         sys.stderr = _Stream(self._route, 2)
-        threading.Thread(target=self._drain, args=(reading,), daemon=True).start()
+        threading.Thread(target=self._drain, daemon=True).start()
         threading.Thread(target=self._flush_often, daemon=True).start()
 
     def begin(self, printed: Printed) -> None:
@@ -88,6 +91,7 @@ class Capture:
 
     def end(self, printed: Printed) -> None:
         """The call is over; later prints of its threads are dropped."""
+        self._settle()
         self._calls.discard(printed)
         printed.finish()
 
@@ -108,10 +112,26 @@ class Capture:
         calls = list(self._calls)
         return calls[0] if len(calls) == 1 else None
 
-    def _drain(self, descriptor: int) -> None:
+    def _drain(self) -> None:
         decoder = getincrementaldecoder("utf-8")("replace")
-        while data := os.read(descriptor, 65536):
-            self._add(self._only(), decoder.decode(data))
+        while self._waits(None):
+            with self._reading:
+                data = os.read(self._pipe, 65536)
+                self._add(self._only(), decoder.decode(data))
+
+    def _settle(self) -> None:
+        """Let what was written to the descriptors so far arrive; a steady stream is not awaited."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            with self._reading:
+                if not self._waits(0):
+                    return
+            time.sleep(0.001)
+
+    def _waits(self, timeout: float | None) -> bool:
+        polled = select.poll()
+        polled.register(self._pipe, select.POLLIN)
+        return bool(polled.poll(timeout))
 
     def _flush_often(self) -> None:
         while self._dirty.wait():

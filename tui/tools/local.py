@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui.core.errors import ToolError
@@ -85,11 +85,7 @@ class LocalToolset:
         return check_arguments(spec, arguments)
 
     async def call(
-        self,
-        call_id: CallId,  # noqa: ARG002  # the port's; unique in its run only, so of no use here
-        name: str,
-        arguments: str,
-        emit: Callable[[str], None],
+        self, call_id: CallId, name: str, arguments: str, emit: Callable[[str], None]
     ) -> ToolOutput:
         if self._offer is None:
             await self.specs()
@@ -99,8 +95,8 @@ class LocalToolset:
             raise ToolError(problem.message, hint=problem.hint, code=problem.code)
         owner = self._offer.owners[name]
         if isinstance(owner, ToolFile):
-            return await owner.call(name, arguments, emit)
-        return await call_builtin(owner, arguments)
+            return _marked(await owner.call(name, arguments, emit))
+        return _marked(await call_builtin(owner, arguments))
 
     async def close(self) -> None:
         await asyncio.gather(*(file.close() for file in self._files.values()))
@@ -135,6 +131,11 @@ class LocalToolset:
         await asyncio.gather(
             *(file.close() for file in gone), *(file.refresh() for file in self._files.values())
         )
+
+
+def _marked(output: ToolOutput) -> ToolOutput:
+    """Most protocols carry an output as mere text, so an error has to say that it is one."""
+    return replace(output, text=f"Error: {output.text}") if output.is_error else output
 
 
 def _unknown(name: str, known: list[str]) -> Problem:

@@ -15,11 +15,7 @@ _READ_ONLY = Decision(approved=True, by="policy", reason="read-only tool")
 class ReadOnlyPolicy:
     """For the app: read-only tools run, every other call asks."""
 
-    def decide(
-        self,
-        call: ToolCall,  # noqa: ARG002  # the port's
-        spec: ToolSpec | None,
-    ) -> Decision | Ask:
+    def decide(self, call: ToolCall, spec: ToolSpec | None) -> Decision | Ask:
         return _READ_ONLY if spec is not None and spec.read_only else Ask()
 
 

@@ -159,7 +159,7 @@ class WorkerProcess:
             self.ended = True
             # A connection ends a moment before its process does; how that ended is worth knowing.
             await asyncio.wait({exiting}, timeout=_DRAIN_TIMEOUT)
-            self._kill("" if exiting.done() else "it closed its connection")
+            self._kill("" if exiting.done() else "it broke off its connection")
             # A process that left the group may hold the socket open: no waiting for the end.
             await asyncio.wait({reading}, timeout=_DRAIN_TIMEOUT)
             status = await exiting

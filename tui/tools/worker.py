@@ -83,8 +83,8 @@ class _Worker:
                 continue
             try:
                 tool = ToolFunction(candidate, mark)
-            except ToolError as error:
-                problems.append(f"{error.message}. {error.hint}".strip())
+            except Exception as error:  # noqa: BLE001  # a user's type can fail in its own ways
+                problems.append(f"{candidate.__name__} cannot be a tool: {self._words(error)}")
                 continue
             if tool.spec.name in self._tools:
                 problems.append(f"{self._file.name} has two tools named {tool.spec.name}")
