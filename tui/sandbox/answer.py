@@ -14,6 +14,14 @@ _LONG = 2000
 _BRIEF = re.compile(r"\b(one (short )?sentence|brief(ly)?|concise(ly)?|in short)\b", re.IGNORECASE)
 _FENCES = re.compile(r"`+")
 
+_WHO_I_AM = (
+    "I am the **sandbox**: a model made of a few rules. I have no knowledge to answer this from, "
+    "and nothing you write leaves this machine."
+)
+_WHAT_I_CAN_DO = """\
+- call the tools that a message mentions, several at once, and fill their arguments
+- call them one after another, when the message says *then*
+- play a *scenario*: text, reasoning, calls, waits and failures, in your order"""
 _SCENARIO = """[[step]]
 think = { tokens = 20 }
 
@@ -57,13 +65,10 @@ def answer_freely(request: RunRequest, question: str) -> str:
     blocks = [
         "## What you asked",
         _quoted(question),
-        "I am the **sandbox**: a model made of a few rules. I have no knowledge to answer this "
-        "from, and nothing you write leaves this machine.",
+        _WHO_I_AM,
         *_instructions_noted(wishes),
         "## What I can do",
-        "- call the tools that a message mentions, several at once, and fill their arguments\n"
-        "- call them one after another, when the message says *then*\n"
-        "- play a *scenario*: text, reasoning, calls, waits and failures, in your order",
+        _WHAT_I_CAN_DO,
         "## Tools on offer",
         _tool_table(request),
         "## A scenario to try",
@@ -87,9 +92,8 @@ def complain(problem: str, source: str) -> str:
     return "\n\n".join(
         [
             "## This scenario cannot be played",
-            f"{problem}",
-            f"It came from {source}. The scenario language is described in `docs/sandbox.md`; "
-            "this one is right:",
+            problem,
+            f"It came from {source}. `docs/sandbox.md` describes the language; this is right:",
             f"```toml\n{_SCENARIO}```",
         ]
     )
