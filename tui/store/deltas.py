@@ -12,8 +12,8 @@ from tui.core.events import ArgumentsDelta, Envelope, TextDelta, ToolOutputDelta
 def merge_deltas(envelopes: Iterable[Envelope]) -> list[Envelope]:
     """The same log of one thread with fewer envelopes.
 
-    A merged envelope has seq, time and wire index of its last delta, but ``mono`` of its first:
-    the reducer takes the time of a first delta from there, and ``updated_at`` from ``at``.
+    A merged envelope has seq and wire index of its last delta, the latest ``at`` (a clock may go
+    back), but ``mono`` of its first: the reducer takes the time of a first delta from there.
     """
     return [_merged(list(group)) for _, group in groupby(envelopes, key=_key)]
 
@@ -36,7 +36,8 @@ def _merged(group: list[Envelope]) -> Envelope:
         event = replace(event, fragment="".join(_pieces(group)))
     elif isinstance(event, TextDelta | ToolOutputDelta):
         event = replace(event, text="".join(_pieces(group)))
-    return replace(last, mono=first.mono, event=event)
+    at = max(envelope.at for envelope in group)
+    return replace(last, at=at, mono=first.mono, event=event)
 
 
 def _pieces(group: Iterable[Envelope]) -> Iterable[str]:

@@ -67,8 +67,8 @@ def append(
         connection.execute(_NEW_THREAD, (thread_id,))
         last = written = 0
     else:
-        envelopes = [each for each in envelopes if each.seq > written]
         last = int(row[0])
+    envelopes = _after(envelopes, written)
     for envelope in merge_deltas(envelopes):
         last = envelope.seq if envelope.seq > last else last + 1
         _append_one(connection, envelope, last)
@@ -111,8 +111,8 @@ def read_journal(connection: apsw.Connection, thread_id: ThreadId) -> list[Envel
 def fold(connection: apsw.Connection, thread_id: ThreadId) -> None:
     """Move the journal of a thread into its rows, inside the caller's transaction.
 
-    What rows cannot hold (an index beyond 64 bits, say) stays in the journal: folding saves time
-    and space, but a thread reads the same without it.
+    What rows cannot hold (an index beyond 64 bits, two parts of one id) stays in the journal:
+    folding saves time and space, but a thread reads the same without it.
     """
     try:
         with connection:
@@ -122,6 +122,15 @@ def fold(connection: apsw.Connection, thread_id: ThreadId) -> None:
             connection.execute(_CLEAR, (thread_id,))
     except (ValueError, TypeError, OverflowError, RecursionError, apsw.ConstraintError):
         _log.exception("thread %s stays in the journal", thread_id)
+
+
+def _after(envelopes: Sequence[Envelope], written: int) -> list[Envelope]:
+    fresh: list[Envelope] = []
+    for envelope in envelopes:
+        if envelope.seq > written:
+            fresh.append(envelope)
+            written = envelope.seq
+    return fresh
 
 
 def _begins(envelope: Envelope) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from tui.core.events import Envelope, RetryScheduled
+from tui.core.events import Envelope, MessageAdded, RetryScheduled
 from tui.core.models import (
     Decision,
     JsonObject,
@@ -126,6 +126,10 @@ def _touched(
             touched.messages.add(encode_text(message_id))
         if (part_id := getattr(envelope.event, "part_id", None)) is not None:
             parts.add(encode_text(part_id))
+        if isinstance(envelope.event, MessageAdded):
+            # The reducer names them so; another message may have a part of that id.
+            names = (f"{message_id}:{index}" for index in range(len(envelope.event.parts)))
+            parts.update(map(encode_text, names))
     for run_id in touched.runs:
         touched.messages.update(_first(connection, _MESSAGES_OF_RUN, (thread_id, run_id)))
     for part in parts:

@@ -49,9 +49,11 @@ ON CONFLICT (thread_id, part_id) DO UPDATE SET
 def write_rows(connection: apsw.Connection, transcript: Transcript) -> None:
     """Make the rows show what the transcript holds; rows of what it does not hold stay.
 
-    Afterwards the thread counts as folded up to the last envelope written.
+    Afterwards the thread counts as folded up to the last envelope written. Raises ValueError when
+    two messages have a part of the same id, which rows cannot hold.
     """
     thread_id = transcript.thread_id
+    _check_parts(transcript)
     for run in transcript.runs.values():
         _write_run(connection, thread_id, run)
     for message in transcript.messages.values():
@@ -71,6 +73,13 @@ def write_rows(connection: apsw.Connection, transcript: Transcript) -> None:
             thread_id,
         ),
     )
+
+
+def _check_parts(transcript: Transcript) -> None:
+    for message in transcript.messages.values():
+        for part in message.parts:
+            if transcript.parts[part.id] is not part:
+                raise ValueError(f"two parts are called {part.id!r}")
 
 
 def _write_run(connection: apsw.Connection, thread_id: str, run: Run) -> None:

@@ -114,7 +114,7 @@ CREATE TABLE tool_call (
 
 CREATE INDEX tool_call_run ON tool_call (thread_id, run_id);
 
--- Adjacent deltas of a part are one row: seq and at of the last, mono of the first of them.
+-- Adjacent deltas of a part are one row: seq of the last, mono of the first, the latest at.
 CREATE TABLE journal (
   thread_id TEXT NOT NULL REFERENCES thread (id) ON DELETE CASCADE,
   seq INTEGER NOT NULL,
