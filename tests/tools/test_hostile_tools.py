@@ -303,10 +303,14 @@ async def test_changing_directory_does_not_move_the_app(workshop: Workshop) -> N
     assert Path.cwd() == before
 
 
-async def test_the_worker_ends_when_the_app_is_killed(workshop: Workshop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", ["time.sleep(3600)", HOLD], ids=["sleep", "hold"])
+async def test_the_worker_ends_when_the_app_is_killed(
+    workshop: Workshop, tmp_path: Path, body: str
+) -> None:
     lock = tmp_path / "lock"
-    workshop.write("x.py", f"{LOCK.format(lock=str(lock))}\nimport time\n"
-                   "@tool\ndef x():\n print('on')\n time.sleep(3600)\n")  # fmt: skip
+    body = "print('on'); time.sleep(0.1)\n" + body
+    source = f"{LOCK.format(lock=str(lock))}\nimport time\n@tool\ndef x():\n"
+    workshop.write("x.py", source + textwrap.indent(body, " "))
     program = (
         "import asyncio, sys; from pathlib import Path; from tui.tools.local import LocalToolset\n"
         "def say(text): print(text, flush=True)\n"

@@ -3,6 +3,7 @@
 Importing this package is cheap (standard library only): user files import it for the decorator.
 """
 
+from tui.core.errors import ToolError
 from tui.tools.mark import tool
 
-__all__ = ["tool"]
+__all__ = ["ToolError", "tool"]

@@ -35,7 +35,7 @@ _DRAIN_TIMEOUT = 0.5  # seconds to read what a dead worker had still sent
 # The root is named because the package may run from a source tree that is not installed.
 _BOOT = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from tui.tools.worker import main; main(int(sys.argv[2]), sys.argv[3])"
+    "from tui.tools.worker import main; main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
 )
 _ROOT = str(Path(tui.__file__).resolve().parent.parent)
 
@@ -49,25 +49,31 @@ class _Call:
 async def start_worker(file: Path, env: Mapping[str, str], load_seconds: float) -> WorkerProcess:
     """A worker that has loaded ``file``; raises ToolError when that fails or takes longer."""
     ours, theirs = socket.socketpair()
+    lifeline, held = socket.socketpair()
     with contextlib.ExitStack() as opened:
         # Should anything here fail, a worker that already runs sees its socket closed and ends.
         opened.callback(ours.close)
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-c", _BOOT, _ROOT, str(theirs.fileno()), str(file)),
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                env=dict(env),
-            )
+        opened.callback(lifeline.close)
+        with theirs, held:
+            process = await _spawn(file, env, theirs.fileno(), held.fileno())
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         opened.pop_all()
-    worker = WorkerProcess(file, process, reader, writer)
+    worker = WorkerProcess(file, process, reader, writer, lifeline)
     await worker.load(load_seconds)
     return worker
+
+
+async def _spawn(file: Path, env: Mapping[str, str], connection: int, lifeline: int) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", _BOOT, _ROOT, str(connection), str(lifeline), str(file)),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+        pass_fds=(connection, lifeline),
+        start_new_session=True,
+        env=dict(env),
+    )
 
 
 class WorkerProcess:
@@ -79,6 +85,7 @@ class WorkerProcess:
         process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        lifeline: socket.socket,
     ) -> None:
         self.ready = Ready()
         self.ended = False
@@ -86,6 +93,7 @@ class WorkerProcess:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._lifeline = lifeline
         self._why = ""
         self._numbers = itertools.count(1)
         self._calls: dict[int, _Call] = {}
@@ -168,6 +176,7 @@ class WorkerProcess:
             exiting.cancel()
             self.ended = True
             self._writer.close()
+            self._lifeline.close()
         self._fail(self._why or _how_it_ended(status))
 
     def _fail(self, why: str) -> None:

@@ -1,13 +1,14 @@
 """The worker process: loads one file of the user's and runs its tools, several at once.
 
-It is started as ``main(descriptor, file)`` with a socket as descriptor and ends when the other
-end of that socket is closed, whatever its tools are doing.
+It is started as ``main(connection, lifeline, file)`` with the descriptors of two sockets. When the
+other end of either is closed it ends, whatever its tools are doing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import importlib.util
 import os
 import signal
@@ -39,11 +40,24 @@ from tui.tools.protocol import (
 _MODULE_PREFIX = "tickertape_tools_"
 
 
-def main(descriptor: int, file: str) -> None:
+def main(connection: int, lifeline: int, file: str) -> None:
     """Run until the other side goes away."""
-    connection = socket.socket(fileno=descriptor)
-    connection.set_inheritable(False)
-    _Worker(connection, Path(file)).run()
+    for descriptor in (connection, lifeline):
+        os.set_inheritable(descriptor, False)
+    _die_with(lifeline)
+    _Worker(socket.socket(fileno=connection), Path(file)).run()
+
+
+def _die_with(lifeline: int) -> None:
+    """Have the kernel end this process group when the app dies.
+
+    The thread that listens would do so too, but a tool may hold the interpreter. Nothing is ever
+    sent there, so the one signal it can cause is that of its end; SIGIO kills by default.
+    """
+    with contextlib.suppress(OSError):  # where it cannot signal, the thread has to do
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 class _Worker:
