@@ -47,23 +47,44 @@ def say(*fragments: str, kind: PartKind = PartKind.TEXT, name: str = "m") -> lis
 
 def call(*calls: tuple[str, str, str], name: str = "t") -> list[Step]:
     """Parallel calls (id, tool, arguments), streamed in three fragments each, interleaved."""
-    steps: list[Step] = [e.MessageStarted(message_id=name)]
-    for index, (call_id, tool, _) in enumerate(calls):
-        ref = ToolRef(name=tool, call_id=call_id)
-        part = f"{name}:{call_id}"
-        steps.append(
+    begun, fragments, ended = _streamed(calls, name)
+    mixed = [fragment for third in zip(*fragments, strict=True) for fragment in third]
+    return _waiting(calls, name, [*begun, *mixed, *ended])
+
+
+def in_turn(*calls: tuple[str, str, str], name: str = "t") -> list[Step]:
+    """The same calls one after another, as the hosted service streamed them."""
+    begun, fragments, ended = _streamed(calls, name)
+    ordered: list[Step] = []
+    for first, middle, last in zip(begun, fragments, ended, strict=True):
+        ordered += [first, *middle, last]
+    return _waiting(calls, name, ordered)
+
+
+def _streamed(
+    calls: Sequence[tuple[str, str, str]], name: str
+) -> tuple[list[Step], list[list[Step]], list[Step]]:
+    begun: list[Step] = []
+    fragments: list[list[Step]] = []
+    ended: list[Step] = []
+    for index, (call_id, tool, arguments) in enumerate(calls):
+        part, ref = f"{name}:{call_id}", ToolRef(name=tool, call_id=call_id)
+        begun.append(
             e.PartStarted(
                 message_id=name, part_id=part, index=index, kind=PartKind.TOOL_CALL, tool=ref
             )
         )
-    for third in range(3):
-        for call_id, _, arguments in calls:
-            size = len(arguments) // 3 + 1
-            fragment = arguments[third * size : (third + 1) * size]
-            steps.append(e.ArgumentsDelta(part_id=f"{name}:{call_id}", fragment=fragment))
-    steps += [e.PartFinished(part_id=f"{name}:{call_id}") for call_id, _, _ in calls]
+        size = len(arguments) // 3 + 1
+        thirds = [arguments[n * size : (n + 1) * size] for n in range(3)]
+        fragments.append([e.ArgumentsDelta(part_id=part, fragment=text) for text in thirds])
+        ended.append(e.PartFinished(part_id=part))
+    return begun, fragments, ended
+
+
+def _waiting(calls: Sequence[tuple[str, str, str]], name: str, steps: list[Step]) -> list[Step]:
     needs = tuple(Need(call_id=i, name=tool, arguments=a) for i, tool, a in calls)
     return [
+        e.MessageStarted(message_id=name),
         *steps,
         e.MessageFinished(message_id=name),
         e.TurnFinished(outcome=Outcome.REQUIRES_ACTION, needs=needs),
@@ -86,7 +107,7 @@ def failed(code: str, message: str) -> e.TurnFinished:
     return e.TurnFinished(outcome=Outcome.FAILED, error=Problem(code=code, message=message))
 
 
-@dataclass
+@dataclass(repr=False)
 class ScriptedProvider:
     """Plays what ``script`` returns for each turn; ``requests`` and ``given`` record the rest."""
 
@@ -122,7 +143,7 @@ class ScriptedProvider:
         return self._gates.setdefault(name, asyncio.Event())
 
 
-@dataclass
+@dataclass(repr=False)
 class ScriptedSession:
     """One run of the script."""
 

@@ -19,11 +19,12 @@ from tui.core.ports import (
 from tui.core.settings import Limits
 from tui.engine.run import RunLoop
 from tui.server import faults
-from tui.server.answer import AnswerWriter, End
+from tui.server.answer import AnswerWriter
 from tui.server.errors import ApiError, bad_request
 from tui.server.objects import encode_usage, now
 from tui.server.parked import ApproveAll, ParkedToolset
 from tui.server.record import RunRecord
+from tui.server.writers import End
 
 _log = logging.getLogger(__name__)
 
