@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Router
 
 from tui.core.ports import AssistantStore, Provider
 from tui.server.access import AccessGuard
@@ -76,4 +76,5 @@ def _routes(objects: Objects, runs: ActiveRuns, models: Sequence[str]) -> list[B
         *AssistantRoutes(objects).routes,
         *ModelRoutes(models).routes,
     ]
-    return [Mount(prefix, routes=routes) for prefix in _PREFIXES]
+    router = Router(routes, redirect_slashes=False)
+    return [Mount(prefix, app=router) for prefix in _PREFIXES]
