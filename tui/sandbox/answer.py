@@ -12,6 +12,7 @@ from tui.sandbox.steps import FinishedCall
 
 _LONG = 2000
 _BRIEF = re.compile(r"\b(one (short )?sentence|brief(ly)?|concise(ly)?|in short)\b", re.IGNORECASE)
+_ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
 _FENCES = re.compile(r"`+")
 
 _WHO_I_AM = (
@@ -125,7 +126,7 @@ def _describe_call(done: FinishedCall) -> str:
 def _has_failed(done: FinishedCall) -> bool:
     # A protocol that knows only text for outputs loses the mark; the words are left.
     output = done.output
-    return output is None or output.is_error or output.text.lstrip().lower().startswith("error")
+    return output is None or output.is_error or _ERROR.match(output.text) is not None
 
 
 def _brief_arguments(raw: str) -> str:

@@ -121,21 +121,13 @@ class _Reading:
         found = [*_NEGATION.finditer(before)]
         return bool(found) and not re.search(r"[,.;!?]", before[found[-1].end() :])
 
-    def find_name(self, name: str) -> tuple[int, int] | None:
-        """Where the message has a tool's name, spelled as a name."""
+    def find_name(self, name: str) -> tuple[list[tuple[int, int]], bool]:
+        """Where the message has a tool's name, spelled as one, and whether it was forbidden."""
+        spans = [found.span() for found in _spelled(name).finditer(self.plain)]
         if name in self.quoted:
-            at = self.quoted[name]
-            return None if self._is_negated(at) else (at, at + len(name) + 2)
-        parts = split_name(name)
-        spelled = r"[ _.\-]?".join(map(re.escape, parts))
-        if len(parts) < 2 and name.isalpha():
-            # A single word is a name where it is treated as one.
-            called = rf"(?:(?:use|call|run|invoke)\s+(?:the\s+)?{spelled}\b"
-            spelled = rf"{called}|\b{spelled}\s*(?:\(|tool\b|function\b))"
-        for found in re.finditer(rf"(?<!\w)(?:{spelled})(?!\w)", self.plain, re.IGNORECASE):
-            if not self._is_negated(found.start()):
-                return found.span()
-        return None
+            spans.append((self.quoted[name], self.quoted[name] + len(name) + 2))
+        wanted = [span for span in spans if not self._is_negated(span[0])]
+        return wanted, len(wanted) < len(spans)
 
     def is_asked_for(self, at: int) -> bool:
         """Whether the word number ``at`` heads what is asked for: "what time", "the time in"."""
@@ -146,6 +138,16 @@ class _Reading:
             start, word = self.words[at][0] + len(self.words[at][1]), self.words[at + 1][1]
             after = word in _SMALL_AFTER or not self.plain[start : self.words[at + 1][0]].isspace()
         return before in _ASKING and after
+
+
+def _spelled(name: str) -> re.Pattern[str]:
+    """A tool's name in prose: its parts apart or together; a single word only if called one."""
+    parts = split_name(name)
+    spelled = r"[ _.\-]?".join(map(re.escape, parts))
+    if len(parts) < 2 and name.isalpha():
+        called = rf"(?:use|call|run|invoke)\s+(?:the\s+)?{spelled}"
+        spelled = rf"{called}|{spelled}(?:\s*\(|\s+(?:tool|function))"
+    return re.compile(rf"(?<!\w)(?:{spelled})(?!\w)", re.IGNORECASE)
 
 
 def _find_mentions(text: str, tools: Sequence[ToolSpec]) -> list[_Mention]:
@@ -171,7 +173,7 @@ class _Profile:
     def __init__(self, tool: ToolSpec, reading: _Reading) -> None:
         self._tool = tool
         self._reading = reading
-        self._named = reading.find_name(tool.name)
+        self._named, self._forbidden = reading.find_name(tool.name)
         said = reading.places.keys()
         self._in_name = content_stems(split_name(tool.name)) & said
         described = content_stems([word for _, word in find_words(_gist(tool.description))])
@@ -187,8 +189,10 @@ class _Profile:
 
     def score(self, claimed: set[str] | frozenset[str]) -> int:
         """Points; words that are claimed give none."""
-        if self._named is not None:
+        if self._named:
             return _NAMED
+        if self._forbidden:
+            return 0
         names = sum(self._weight(word) for word in self._in_name - claimed)
         rest = sum(word not in WEAK_STEMS for word in self._in_rest - claimed)
         formula = any(
@@ -206,8 +210,8 @@ class _Profile:
 
     def mention(self) -> _Mention:
         """Where the message begins to speak of it."""
-        if self._named is not None:
-            at, end = self._named
+        if self._named:
+            at, end = min(self._named)
         elif words := self._in_name or self._in_rest:
             at, n = min(self._reading.places[word] for word in words)
             end = at + len(self._reading.words[n][1])

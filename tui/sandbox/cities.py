@@ -95,7 +95,6 @@ ZONE_BY_PLACE: dict[str, str] = {
     for zone, _, places in (line.partition(": ") for line in _TABLE.strip().splitlines())
     for place in places.split(",")
 }
-FALLBACK_ZONE = "UTC"
 _AREAS = "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific"
 _LITERAL = rf"\b(?:{_AREAS})/[A-Za-z_+\-0-9]+(?:/[A-Za-z_]+)?\b"
 _PLACES = "|".join(re.escape(place) for place in sorted(ZONE_BY_PLACE, key=len, reverse=True))

@@ -52,7 +52,9 @@ _MONTH = "|".join(f"{name}|{name[:3]}" for name in _MONTHS.split())
 _DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)? ({_MONTH}),? (\d{{4}})\b", re.IGNORECASE)
 _MONTH_DAY = re.compile(rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b")
-_CODE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*\b")
+_CODE = re.compile(
+    r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])(?!\d+[eE]-?\d+\b)[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*\b"
+)
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w]|\.\d)")
 _SPELLED_IN_ORDER = "two three four five six seven eight nine ten eleven twelve"
 _SPELLED = {word: number for number, word in enumerate(_SPELLED_IN_ORDER.split(), 2)}
@@ -63,6 +65,7 @@ _NO_NAMES = word_set(
     f"""{_MONTHS} monday tuesday wednesday thursday friday saturday sunday i ok json toml xml html
     url api http"""
 )
+_IN = re.compile(r"\bin\s+$")
 _SENTENCE_END = re.compile(r"(?:^|[.!?:\n])[\s>*#-]*$")
 
 
@@ -84,8 +87,8 @@ def find_clues(text: str) -> list[Clue]:
     plain = _mask(text, quotes)
     solid = [*_find_solid(plain)]
     plain = _mask(plain, solid)
-    clues = [*quotes, *solid, *_find_names(plain), *_find_numbers(plain)]
-    clues += [_span(ClueKind.ZONE, found) for found in find_zones(text)]
+    names = [*_find_names(plain)]
+    clues = [*quotes, *solid, *names, *_find_numbers(plain), *_find_zones(text, names)]
     clues += [_span(ClueKind.FORMULA, found) for found in find_formulas(_mask(text, solid))]
     return sorted(clues, key=lambda clue: (clue.start, clue.end))
 
@@ -168,6 +171,18 @@ def _find_names(text: str) -> Iterator[Clue]:
         if words and not (opens and len(words) == 1):
             name = " ".join(words).removesuffix("'s").removesuffix("\u2019s")
             yield Clue(kind=ClueKind.NAME, start=start, end=start + len(name), value=name)
+
+
+def _find_zones(text: str, names: list[Clue]) -> Iterator[Clue]:
+    known = [_span(ClueKind.ZONE, found) for found in find_zones(text)]
+    yield from known
+    for name in names:
+        # Places that the table lacks: the tool may know them, and says so if it does not.
+        if _IN.search(text[: name.start]) and not any(
+            zone.start <= name.start < zone.end for zone in known
+        ):
+            place = str(name.value).replace(" ", "_")
+            yield Clue(kind=ClueKind.ZONE, start=name.start, end=name.end, value=place)
 
 
 def _titled(place: str) -> str:

@@ -12,8 +12,6 @@ from tui.core.ports import WireFault, WireFaultKind
 from tui.sandbox.play import LENGTH
 from tui.sandbox.steps import BreakWire, CallTools, EndTurn, PlannedCall, Say, Step
 
-# As long as clients commonly wait before they give up.
-_STALL_SECONDS = 600.0
 _RETRY_SECONDS = 20.0
 
 _Values = Mapping[str, Any]
@@ -29,8 +27,9 @@ class Failure:
 
 
 def _wire(kind: WireFaultKind, values: _Values, _rate: float | None) -> Step:
-    seconds = values.get("seconds", _STALL_SECONDS if kind == "stall" else 0.0)
-    fault = WireFault(kind=kind, seconds=seconds, message=values.get("message", ""))
+    fault = WireFault(
+        kind=kind, seconds=values.get("seconds", 0.0), message=values.get("message", "")
+    )
     return BreakWire(fault=fault, after=values.get("after", 0))
 
 
@@ -76,7 +75,7 @@ _DOES: dict[WireFaultKind, tuple[tuple[str, ...], str]] = {
     "error_event": (("message", "after"), "the stream sends an error event and ends"),
     "disconnect": (("after",), "the connection is closed in the middle"),
     "truncate": (("after",), "the stream ends early, in good order but without its last event"),
-    "stall": (("seconds", "after"), "nothing arrives for that long, the connection stays open"),
+    "stall": (("seconds", "after"), "nothing arrives for `seconds` (0: until the client gives up)"),
     "malformed": (("after",), "one event of the stream is not valid JSON"),
     "unknown_event": (("message", "after"), "one event has a name that nobody knows"),
 }

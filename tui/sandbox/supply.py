@@ -11,6 +11,7 @@ from tui.sandbox.words import STOP, find_words, split_name, stem, word_set
 
 _LIST_MARKS = re.compile(r"\s*(?:,|;|\band\b|\bor\b|\n)\s*")
 _ASSIGNED = r"(?<!\w){name}\s*(?:=|:)\s*"
+_CLAUSE_END = re.compile(r"[,;.!?()\n]")
 _BARE = re.compile(r"[^\s,;)}\]]+")
 _NOT = word_set("no not without dont never skip disable disabled off false")
 
@@ -135,7 +136,9 @@ class Supply:
 
     def _beside(self, clue: Clue) -> set[str]:
         """The parameter words right before the clue (small words aside) or right after it."""
-        before = find_words(self._plain[max(0, clue.start - 40) : clue.start])
+        before = find_words(
+            _CLAUSE_END.split(self._plain[max(0, clue.start - 40) : clue.start])[-1]
+        )
         beside: set[str] = set()
         for _, word in reversed(before[-3:]):
             if stem(word) in self._owned:
