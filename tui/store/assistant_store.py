@@ -17,6 +17,7 @@ from tui.core.models import JsonObject
 from tui.core.ports import ObjectKind, Page
 from tui.store.connection import SERVER, make_private_directory, open_database
 from tui.store.failures import store_error
+from tui.store.transactions import writing
 from tui.store.values import encode_text
 
 _PUT = """
@@ -64,7 +65,7 @@ class SqliteAssistantStore:
 
     def put(self, kind: ObjectKind, parent: str, body: JsonObject) -> None:
         text = json.dumps(body, separators=(",", ":"))
-        with self._reported(), self._connection:
+        with self._reported(), writing(self._connection):
             self._connection.execute(_PUT, (kind, body["id"], parent, text))
 
     def get(self, kind: ObjectKind, object_id: str) -> JsonObject | None:
@@ -96,7 +97,7 @@ class SqliteAssistantStore:
 
     def delete(self, kind: ObjectKind, object_id: str) -> bool:
         target = encode_text(object_id)
-        with self._reported(), self._connection:
+        with self._reported(), writing(self._connection):
             if kind == "thread":
                 self._connection.execute(_DROP_STEPS, (target,))
                 self._connection.execute(_DROP_CHILDREN, ("message", target))

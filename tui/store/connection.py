@@ -12,6 +12,7 @@ import apsw
 
 from tui.core.errors import StoreError
 from tui.store.failures import store_error
+from tui.store.transactions import reading, writing
 
 THREADS = "threads"
 SERVER = "server"
@@ -26,8 +27,8 @@ _WAL_ATTEMPTS = 50
 def open_database(path: Path, schema: str) -> apsw.Connection:
     """A connection that may write, to a file that is created or migrated as needed.
 
-    ``schema`` is THREADS or SERVER. Every ``with connection`` is a BEGIN IMMEDIATE. Raises
-    StoreError; a file that is not ours, or is from a newer version, is left as it is.
+    ``schema`` is THREADS or SERVER. Raises StoreError; a file that is not ours, or is from a
+    newer version, is left as it is.
     """
     connection: apsw.Connection | None = None
     try:
@@ -91,7 +92,7 @@ def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
     for number, script in enumerate(scripts, start=1):
         if number <= version:
             continue
-        with connection:
+        with writing(connection):
             # Another process may have done it while this one waited for the lock.
             if int(connection.pragma("user_version")) < number:
                 connection.execute(script.read_text(encoding="utf-8"))
@@ -105,13 +106,10 @@ def _scripts(schema: str) -> list[Path]:
 
 def _checked_version(connection: apsw.Connection, path: Path, schema: str, known: int) -> int:
     """The number of migrations the file has had; raises StoreError if it is not for us."""
-    with contextlib.closing(connection.cursor()) as cursor:
-        # One read transaction, so that a migration going on elsewhere is seen whole or not at all.
-        cursor.execute("BEGIN")
+    with reading(connection):  # a migration going on elsewhere is seen whole or not at all
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         application = int(connection.pragma("application_id"))
         version = int(connection.pragma("user_version"))
-        cursor.execute("COMMIT")
     fresh = tables == (0,) and application == 0 and version == 0
     if not fresh and application != _APPLICATION_IDS[schema]:
         raise StoreError(
@@ -127,7 +125,6 @@ def _checked_version(connection: apsw.Connection, path: Path, schema: str, known
 
 
 def _set_up(connection: apsw.Connection, *, fresh: bool) -> None:
-    connection.transaction_mode = "IMMEDIATE"
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)

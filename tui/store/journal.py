@@ -17,6 +17,7 @@ from tui.core.transcript import Transcript
 from tui.store.deltas import merge_deltas
 from tui.store.rows_read import read_rows, read_touched
 from tui.store.rows_write import write_rows
+from tui.store.transactions import undoable
 from tui.store.values import encode_text
 
 _log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def fold(connection: apsw.Connection, thread_id: ThreadId) -> None:
     folding saves time and space, but a thread reads the same without it.
     """
     try:
-        with connection:
+        with undoable(connection):
             envelopes = read_journal(connection, thread_id)
             transcript = read_touched(connection, thread_id, envelopes)
             write_rows(connection, transcript.apply_all(envelopes))

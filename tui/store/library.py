@@ -10,6 +10,7 @@ import apsw
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
 from tui.store.connection import BUSY_MS
 from tui.store.owners import is_alive
+from tui.store.transactions import writing
 from tui.store.values import decode_text, encode_text
 
 # Messages that a run is still writing are in the journal only.
@@ -88,7 +89,7 @@ def read_draft(connection: apsw.Connection, key: str) -> str:
 
 def write_draft(connection: apsw.Connection, key: str, text: str) -> None:
     """Keep the text; an empty one removes it."""
-    with connection:
+    with writing(connection):
         if text:
             connection.execute(_SAVE_DRAFT, (key, encode_text(text)))
         else:
@@ -97,13 +98,13 @@ def write_draft(connection: apsw.Connection, key: str, text: str) -> None:
 
 def mark_read(connection: apsw.Connection, thread_id: ThreadId, seq: int) -> None:
     """Move the mark forward; it never goes back."""
-    with connection:
+    with writing(connection):
         connection.execute(_MARK_READ, (seq, thread_id))
 
 
 def delete_thread(connection: apsw.Connection, thread_id: ThreadId) -> bool:
     """Remove all of a thread; false if there was none. Its bytes are overwritten on disk."""
-    with connection:
+    with writing(connection):
         connection.execute(_DROP_WIRE, (thread_id,))
         connection.execute(_DROP_DRAFT, (thread_id,))
         connection.execute(_DROP_THREAD, (thread_id,))

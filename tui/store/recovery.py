@@ -11,6 +11,7 @@ from tui.core.events import Envelope, RunInterrupted
 from tui.core.models import RunId, ThreadId
 from tui.store import journal
 from tui.store.owners import is_alive
+from tui.store.transactions import writing
 
 _ACTIVE = """
 SELECT thread_id, id, owner FROM run WHERE state IN ('running', 'waiting', 'cancelling')
@@ -31,7 +32,7 @@ def interrupt_orphans(connection: apsw.Connection, owners: Path) -> list[RunId]:
     up in the library because someone looked at it a week later.
     """
     interrupted: list[RunId] = []
-    with connection:
+    with writing(connection):
         rows: Any = connection.execute(_ACTIVE).fetchall()
         alive = {owner: is_alive(owners, owner) for owner in {row[2] for row in rows}}
         for thread_id, run_id, owner in rows:

@@ -20,6 +20,7 @@ from tui.store.connection import THREADS, open_database, open_reader
 from tui.store.failures import store_error
 from tui.store.owners import Owner, remove_stale
 from tui.store.recovery import interrupt_orphans
+from tui.store.transactions import reading
 from tui.store.writer import Writer
 
 T = TypeVar("T")
@@ -144,6 +145,5 @@ class SqliteThreadStore:
 
     def _consistently(self, work: Callable[[apsw.Connection], T]) -> T:
         # One transaction: between two statements another process may fold what is being read.
-        with self._reading:
-            found = work(self._reading)
-        return found  # noqa: RET504 (a type checker thinks that ``with`` may swallow exceptions)
+        with reading(self._reading):
+            return work(self._reading)

@@ -20,6 +20,7 @@ from tui.core.events import Envelope
 from tui.core.models import ThreadId, WireEvent
 from tui.store import journal
 from tui.store.failures import store_error
+from tui.store.transactions import writing
 from tui.store.values import encode_text
 
 _log = logging.getLogger(__name__)
@@ -218,7 +219,7 @@ class Writer:
                 if isinstance(item, Envelope):
                     threads.setdefault(item.thread, []).append(item)
             written: dict[ThreadId, int] = {}
-            with self._connection:
+            with writing(self._connection):
                 for thread_id, envelopes in threads.items():
                     known = self._written.get(thread_id, 0)
                     written[thread_id] = journal.append(
@@ -239,7 +240,7 @@ class Writer:
     def _sync(self, connection: apsw.Connection) -> None:
         # A commit with synchronous=FULL syncs the log file, and so everything before it.
         if self._unsynced:
-            with connection:
+            with writing(connection):
                 connection.execute(_TOUCH, (time.time(),))
             self._unsynced = False
 

@@ -1,0 +1,250 @@
+"""The writing thread: in time, synced when it matters, and never giving up on what it was given."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from tests.store.log_builder import LogBuilder, everything
+from tui.core import events as e
+from tui.core.errors import StoreError
+from tui.core.events import Envelope
+from tui.core.models import PartKind, WireEvent
+from tui.store.connection import THREADS, open_database
+from tui.store.thread_store import SqliteThreadStore
+from tui.store.writer import Writer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "t.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteThreadStore]:
+    opened = SqliteThreadStore.open(path)
+    yield opened
+    with suppress(StoreError):  # a test that fills the disk says so itself
+        opened.close()
+
+
+def _set_size(store: SqliteThreadStore, pages: int) -> None:
+    """SQLite itself then reports a full disk, as it does for a real one.
+
+    Not through the queue, where it would wait behind what cannot be written; after a barrier,
+    passed or failed, the writer's thread leaves the connection alone.
+    """
+    store._writer._connection.pragma("max_page_count", pages)
+
+
+def _pages(store: SqliteThreadStore) -> int:
+    return int(store._writer._connection.pragma("page_count"))
+
+
+async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(
+    store: SqliteThreadStore,
+) -> None:
+    build = LogBuilder()
+    store.append([*build.created(), *build.asked(), *build.started(owner=store.owner)])
+    await store.barrier()
+    _set_size(store, _pages(store) + 4)
+    store.append([*build.answering(), *build.words("x" * 100_000)])
+    for _ in range(2):
+        with pytest.raises(StoreError, match="disk is full") as caught:
+            await store.barrier()
+        assert "Free some space" in caught.value.hint
+        store.append(build.words(" more", " and more"))
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.load("thread-1")
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.barrier()
+
+    _set_size(store, 1_000_000)
+    store.append(build.ended())
+    await store.barrier()
+    loaded = await store.load("thread-1")
+    assert loaded is not None
+    assert everything(loaded) == everything(build.live)
+
+
+async def test_a_store_that_cannot_write_its_last_words_says_so(path: Path) -> None:
+    store = SqliteThreadStore.open(path)
+    build = LogBuilder()
+    store.append(build.created())
+    await store.barrier()
+    _set_size(store, _pages(store) + 2)
+    store.append(build.asked(text="x" * 100_000))
+    with pytest.raises(StoreError, match="disk is full"):
+        store.close()
+    assert _store_threads() == []
+    store.close()  # a second time is nothing
+
+
+async def test_writes_are_tried_again_without_being_asked(store: SqliteThreadStore) -> None:
+    build = LogBuilder()
+    store.append(build.created())
+    await store.barrier()
+    _set_size(store, _pages(store) + 2)
+    store.append(build.asked(text="x" * 100_000))
+    with pytest.raises(StoreError):
+        await store.barrier()
+    _set_size(store, 1_000_000)
+    other = SqliteThreadStore.open(store._path)
+    try:
+        while (await _messages(other)) == 0:
+            await asyncio.sleep(0)
+    finally:
+        other.close()
+
+
+async def _messages(store: SqliteThreadStore) -> int:
+    (summary,) = await store.threads()
+    return summary.messages
+
+
+async def test_close_writes_what_is_queued_and_ends_the_threads(path: Path) -> None:
+    store = SqliteThreadStore.open(path)
+    build = LogBuilder()
+    store.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
+    store.append(build.words("the last word"))
+    store.close()
+    store.close()
+    assert _store_threads() == []
+    with pytest.raises(StoreError, match="closed"):
+        store.append(build.words("too late"))
+    with pytest.raises(StoreError, match="closed"):
+        await store.load("thread-1")
+    again = SqliteThreadStore.open(path)
+    try:
+        loaded = await again.load("thread-1")
+        assert loaded is not None
+        assert str(loaded.parts["a1-text"].text) == "the last word"
+    finally:
+        again.close()
+
+
+def _store_threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("store-")]
+
+
+async def test_a_wait_that_was_cancelled_harms_nothing(store: SqliteThreadStore) -> None:
+    build = LogBuilder()
+    store.append(build.created())
+    for wait in (store.barrier(), store.load("thread-1")):
+        task = asyncio.ensure_future(wait)
+        await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    store.append(build.asked())
+    await store.barrier()
+    assert await store.load("thread-1") is not None
+
+
+async def test_what_comes_late_for_a_deleted_thread_is_dropped(store: SqliteThreadStore) -> None:
+    build = LogBuilder()
+    store.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
+    await store.delete("thread-1")
+    store.append([*build.words("ghost"), *build.ended()])
+    store.append_wire([WireEvent(run_id="r1", index=0, at=1.0, mono=1.0, name="x", data="ghost")])
+    await store.barrier()
+    assert await store.threads() == []
+    assert list(await store.wire("r1")) == []
+
+
+async def test_an_event_that_rows_cannot_hold_blocks_nothing(store: SqliteThreadStore) -> None:
+    """A remote index beyond 64 bits is legal JSON; the thread then lives in the journal."""
+    build = LogBuilder()
+    store.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
+    odd = e.PartStarted(message_id="a1", part_id="odd", index=10**30, kind=PartKind.TEXT)
+    store.append([build.add(odd, "r1"), *build.words("fine"), *build.ended()])
+    other = LogBuilder("other")
+    store.append([*other.created(), *other.asked()])
+    await store.barrier()
+    for each in (build, other):
+        loaded = await store.load(each.live.thread_id)
+        assert loaded is not None
+        assert everything(loaded) == everything(each.live)
+
+
+async def test_an_event_that_json_cannot_hold_is_left_out(store: SqliteThreadStore) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(3_000):
+        deep = {"deeper": deep}
+    build = LogBuilder()
+    store.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
+    store.append([build.add(e.AnnotationAdded(part_id="a1-text", annotation=deep), "r1")])
+    store.append([*build.words("fine"), *build.ended()])
+    loaded = await store.load("thread-1")
+    assert loaded is not None
+    assert str(loaded.parts["a1-text"].text) == "fine"
+    assert loaded.seq == build.live.seq
+
+
+class _SyncVfs(apsw.VFS):
+    """Notes writes and syncs of write-ahead logs."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.base = apsw.vfs_names()[0]
+        super().__init__("noting", self.base, makedefault=True)
+
+    def xOpen(  # noqa: N802 (SQLite's name)
+        self, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> apsw.VFSFile:
+        return _SyncFile(self.base, self.notes, name, flags)
+
+
+class _SyncFile(apsw.VFSFile):
+    def __init__(
+        self, base: str, notes: list[str], name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> None:
+        self.notes = notes if flags[0] & apsw.SQLITE_OPEN_WAL else []
+        super().__init__(base, name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 (SQLite's name)
+        self.notes.append("write")
+        super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 (SQLite's name)
+        self.notes.append("sync")
+        super().xSync(flags)
+
+
+@pytest.fixture
+def vfs() -> Iterator[_SyncVfs]:
+    noting = _SyncVfs()
+    yield noting
+    noting.unregister()
+
+
+def test_what_must_not_be_lost_is_synced_and_deltas_are_not(path: Path, vfs: _SyncVfs) -> None:
+    writer = Writer(open_database(path, THREADS), path)
+    try:
+        build = LogBuilder()
+        writer.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
+        writer.flush().result()
+        assert _last_two(vfs.notes, writer, build.words("a")) == ["write", "write"]
+        assert _last_two(vfs.notes, writer, build.asked("m2")) == ["write", "sync"]
+        decided_and_started = [*build.calling(), build.add(e.ToolStarted(call_id="c1"), "r1")]
+        assert _last_two(vfs.notes, writer, decided_and_started) == ["write", "sync"]
+        assert _last_two(vfs.notes, writer, build.words("b")) == ["write", "write"]
+        writer.sync().result()
+        assert vfs.notes[-1] == "sync"
+        assert _last_two(vfs.notes, writer, build.ended()) == ["write", "sync"]
+    finally:
+        writer.close()
+
+
+def _last_two(notes: list[str], writer: Writer, log: list[Envelope]) -> list[str]:
+    notes.clear()
+    writer.append(log)
+    writer.flush().result()
+    return notes[-2:]
