@@ -79,9 +79,15 @@ async def call(
 async def lock_is_free(file: Path) -> None:
     """Return when no process holds a lock on ``file``: the kernel frees it when one dies."""
 
-    def take() -> None:
-        with file.open("a") as opened:
-            fcntl.flock(opened, fcntl.LOCK_EX)
+    with file.open("a") as opened:
+        async with asyncio.timeout(20):
+            while not _locked(opened.fileno()):
+                await asyncio.sleep(0.01)
 
-    async with asyncio.timeout(20):
-        await asyncio.to_thread(take)
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
