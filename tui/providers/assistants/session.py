@@ -31,7 +31,6 @@ from tui.providers.fields import obj, objects, text
 from tui.providers.transport import OpenedResponse
 
 _CANCEL_SECONDS = 4.5
-_GLANCE = 0.02
 
 
 class AssistantsSession:
@@ -63,6 +62,7 @@ class AssistantsSession:
         self._submitted: frozenset[str] = frozenset()
         self._opening: asyncio.Task[OpenedResponse] | None = None
         self._abandoned = False
+        self._seen = asyncio.Event()
         self._cancelling: asyncio.Task[Outcome] | None = None
 
     @property
@@ -190,17 +190,24 @@ class AssistantsSession:
         except asyncio.CancelledError:
             self._abandoned = True
             raise
+        except ProviderError:
+            self._seen.set()
+            self._opening = None
+            raise
 
     async def _read(self, opened: OpenedResponse) -> AsyncGenerator[Signal, None]:
         try:
             async with contextlib.aclosing(self._reader.read(opened)) as signals:
                 async for signal in signals:
+                    if self._decoder.run_id is not None:
+                        self._seen.set()
                     yield signal
                     if isinstance(signal, ResponseOpened):
                         for notice in self._launch.notices:
                             yield NoticeAdded(text=notice)
                         self._launch.notices.clear()
         finally:
+            self._seen.set()
             self._opening = None
 
     async def _follow(self, run: JsonObject) -> AsyncGenerator[Signal, None]:
@@ -248,10 +255,8 @@ class AssistantsSession:
             with contextlib.suppress(ProviderError):
                 await self._read_run_id(await opening)
         elif opening is not None:
-            await asyncio.wait([opening])
-            # The turn that holds the stream will come across it, if it is still being read.
-            while self._decoder.run_id is None and self._opening is opening:
-                await asyncio.sleep(_GLANCE)
+            # The turn that holds the stream will come across it, or leave.
+            await self._seen.wait()
         if self._decoder.run_id is None and self._asked and self._decoder.thread_id is not None:
             run = await self._find_run()
             self._decoder.run_id = text(run, "id") if run else None
