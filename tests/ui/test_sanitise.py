@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.ui.sanitise import escape_invisible, safe_link, sanitise
+from tui.ui.sanitise import escape_invisible, safe_link, sanitise, split_invisible
 
 # Signs of category Cf that are drawn (Unicode: Prepended_Concatenation_Mark).
 _DRAWN = {*range(0x600, 0x606), 0x6DD, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
@@ -86,7 +86,19 @@ def test_what_comes_out_can_be_written_to_a_terminal(text: str) -> None:
     assert not set("\u061c\u200b\u200e\u200f\u202a\u202e\u2066\u2069") & set(shown)
 
 
-@given(st.recursive(_MIXED, lambda inner: st.lists(inner) | st.dictionaries(_MIXED, inner)))
+@given(_MIXED)
+def test_pieces_add_up_to_the_text_and_to_what_is_shown(text: str) -> None:
+    pieces = split_invisible(text)
+    assert "".join(source for source, _ in pieces) == text
+    assert "".join(shown for _, shown in pieces) == sanitise(text)
+    assert all(source == shown or len(source) == 1 for source, shown in pieces)
+
+
+# What was decoded from UTF-8 holds no lone surrogates.
+_DECODED = _MIXED.map(lambda text: text.encode("utf-8", "replace").decode())
+
+
+@given(st.recursive(_DECODED, lambda inner: st.lists(inner) | st.dictionaries(_DECODED, inner)))
 def test_escaping_json_keeps_its_value(value: object) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=1)
     escaped = escape_invisible(text)

@@ -60,6 +60,24 @@ def sanitise(text: str) -> str:
     return _UNSAFE.sub(_visible, text)
 
 
+def split_invisible(text: str) -> list[tuple[str, str]]:
+    """``text`` in pieces (as it is, as ``sanitise`` shows it): for who has to count characters.
+
+    A replaced character is a piece of its own; everything between is shown as it is.
+    """
+    pieces: list[tuple[str, str]] = []
+    at = 0
+    for found in _UNSAFE.finditer(text):
+        if found.start() > at:
+            run = text[at : found.start()]
+            pieces.append((run, run))
+        pieces.append((found.group(), _visible(found)))
+        at = found.end()
+    if at < len(text):
+        pieces.append((text[at:], text[at:]))
+    return pieces
+
+
 def escape_invisible(json_text: str) -> str:
     r"""JSON text with its invisible characters written as ``\uXXXX``, for the clipboard.
 
