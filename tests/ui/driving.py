@@ -28,7 +28,7 @@ def make_app(backend: FakeBackend) -> TickertapeApp:
 async def running(backend: FakeBackend, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
     """The app, connected and with its first thread on screen."""
     app = make_app(backend)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: "sandbox" in status(pilot))
         await settle(pilot)
         yield pilot

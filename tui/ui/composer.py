@@ -23,7 +23,7 @@ class Composer(TextArea):
 
     DEFAULT_CSS = (Path(__file__).parent / "composer.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", priority=True),
+        Binding("enter", "submit", "Send", key_display="enter", priority=True),
         # Terminals that cannot tell Shift+Enter from Enter still have the other two.
         Binding("ctrl+j,shift+enter,alt+enter", "newline", "New line", key_display="^j"),
         Binding("up", "up_or_recall", "Recall", show=False),

@@ -83,18 +83,18 @@ class KeysScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A table for each pane."""
+        width = max(len(key) for _, keys in self._groups for key, _ in keys)
         with VerticalScroll(classes="dialog -tall"):
             for title, keys in self._groups:
                 yield Static(title, markup=False, classes="question")
-                yield Static(_key_table(keys), markup=False, classes="table")
+                yield Static(_key_table(keys, width), markup=False, classes="table")
 
     def action_close(self) -> None:
         """Back to where the reader was."""
         self.dismiss(None)
 
 
-def _key_table(keys: Sequence[tuple[str, str]]) -> Content:
-    width = max(len(key) for key, _ in keys)
+def _key_table(keys: Sequence[tuple[str, str]], width: int) -> Content:
     rows = (
         Content.assemble((key.ljust(width + 2), "bold $text-primary"), words) for key, words in keys
     )

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from tui.core.models import PartId, Role
 from tui.core.transcript import Message, Run
 from tui.ui import wording
-from tui.ui.chat.parts import PartWidget, ReasoningPart, part_widget
+from tui.ui.chat.parts import AnswerPart, PartWidget, ReasoningPart, part_widget
 
 _LABELS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
 
@@ -23,8 +23,6 @@ class MessageView(Vertical):
         super().__init__(classes=f"message -{message.role.value}")
         self._message = message
         self._widgets: dict[PartId, PartWidget] = {}
-        if headed:
-            self.add_class("-headed")
         self._headed = headed
         self._ready = False
 
@@ -44,6 +42,8 @@ class MessageView(Vertical):
     def _widget(self, part_id: PartId) -> PartWidget:
         part = next(part for part in self._message.parts if part.id == part_id)
         widget = part_widget(part, markdown=self._message.role is Role.ASSISTANT)
+        if isinstance(widget, AnswerPart) and part is not self._message.parts[0]:
+            widget.add_class("-apart")
         self._widgets[part_id] = widget
         return widget
 

@@ -1,0 +1,239 @@
+"""The scenes that snapshots compare and that the screenshots in the README are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from textual.pilot import Pilot
+
+from tests.ui.driving import LARGE, SMALL, WIDE, settle, until
+from tests.ui.fakes import FakeBackend, FakeRun
+from tui.core import events as e
+from tui.core.models import Outcome, PartKind, Problem, ThreadSummary, Usage
+from tui.ui import themes
+from tui.ui.main_screen import MainScreen
+
+ANSWER = """It is **14:05 in Tokyo** and **07:05 in Paris**, and 17 × 23 = 391.
+
+| city  | time  | offset |
+|-------|-------|--------|
+| Tokyo | 14:05 | +09:00 |
+| Paris | 07:05 | +02:00 |
+
+How the clock was read:
+
+```python
+from zoneinfo import ZoneInfo
+now = datetime.now(ZoneInfo("Asia/Tokyo"))
+```
+
+1. Both cities were asked *at the same moment*.
+2. The product was calculated, not guessed.
+"""
+QUESTION = "What time is it in Tokyo and in Paris, and what is 17*23?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What has to happen before the picture is taken."""
+
+    name: str
+    size: tuple[int, int]
+    prepare: Callable[[FakeBackend], None]
+    play: Callable[[Pilot[None], FakeBackend], Awaitable[None]]
+
+    async def run(self, pilot: Pilot[None], backend: FakeBackend) -> None:
+        """Bring the connected app to the moment of the picture."""
+        await until(pilot, lambda: "thread" in backend.remembered or not backend.remembered)
+        await settle(pilot)
+        await self.play(pilot, backend)
+        await settle(pilot)
+
+
+def nothing(backend: FakeBackend) -> None:
+    """A first start."""
+
+
+def library(backend: FakeBackend) -> None:
+    """Some threads, one running, one unread; the newest is open."""
+    for thread, title, age in (
+        ("t1", "Clocks and products", 20),
+        ("t2", "Release notes for 0.3", 55 * 60),
+        ("t3", "Why is the sky blue?", 3 * 3600),
+        ("t4", "A much longer title that will not fit into the list at all", 50 * 3600),
+        ("t5", "Packing list", 9 * 24 * 3600),
+    ):
+        backend.add_thread(thread, title, age=age)
+    at = backend.clock
+    backend.summarise(
+        ThreadSummary(
+            id="t2",
+            title="Release notes for 0.3",
+            created_at=at - 4000,
+            updated_at=at - 55 * 60,
+            running=True,
+        )
+    )
+    backend.summarise(
+        ThreadSummary(
+            id="t3",
+            title="Why is the sky blue?",
+            created_at=at - 20_000,
+            updated_at=at - 3 * 3600,
+            unread=True,
+        )
+    )
+    backend.remembered["thread"] = "t1"
+
+
+def begin(backend: FakeBackend) -> FakeRun:
+    """The question in thread ``t1`` and a run that answers it."""
+    backend.say("t1", QUESTION)
+    return backend.begin("t1", "r1")
+
+
+def finished_calls(backend: FakeBackend, run: FakeRun) -> None:
+    """Three parallel calls with their outputs, and the second round."""
+    run.text("Two clocks and one product: three calls at once.", kind=PartKind.REASONING)
+    calls = [
+        run.call("current_time", '{"timezone": ', '"Asia/Tokyo"}'),
+        run.call("current_time", '{"timezone": "Europe/', 'Paris"}'),
+        run.call("calculate", '{"expression"', ': "17*23"}'),
+    ]
+    for call, output in zip(calls, ("14:05", "07:05", "391"), strict=True):
+        run.output(call, output, took=0.12)
+    run.next_round(2)
+
+
+def answered(backend: FakeBackend) -> None:
+    """A finished exchange in the open thread."""
+    library(backend)
+    run = begin(backend)
+    backend.clock += 0.4
+    finished_calls(backend, run)
+    run.text(ANSWER)
+    run.emit(e.UsageReported(usage=Usage(input_tokens=412, output_tokens=187, total_tokens=599)))
+    backend.clock += 1.9
+    run.finish()
+
+
+async def still(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """Nothing happens."""
+
+
+async def streaming(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """An answer that breaks off in the middle of a code block."""
+    run = begin(backend)
+    backend.clock += 0.4
+    finished_calls(backend, run)
+    cut = ANSWER.index("now = datetime") + 12
+    part = run.part(PartKind.TEXT)
+    for start in range(0, cut, 7):
+        run.emit(e.TextDelta(part_id=part, text=ANSWER[start : min(cut, start + 7)]))
+    backend.clock += 3
+
+
+async def parallel(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """Three calls whose arguments arrive interleaved."""
+    run = begin(backend)
+    backend.clock += 0.4
+    run.text("Two clocks and one product.", kind=PartKind.REASONING)
+    run.call("current_time", '{"timezone": "Asia/Tokyo"}')
+    run.call("current_time", '{"timezone": "Europe/Par', end=False)
+    run.call("search_flights", '{"from": "NRT", "legs": [{"to": "CDG", "cabin": "eco', end=False)
+    for index, name in enumerate(("thread.run.created", "thread.run.queued")):
+        backend.emit_wire("r1", name, f'{{"id": "run_{index}", "object": "thread.run"}}')
+    backend.clock += 1
+
+
+async def approval(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """Two calls wait for a decision while the reader types."""
+    run = begin(backend)
+    text = '{"to": "ada@example.org", "subject": "Tuesday", "body": "See you at ten.", "cc": []}'
+    first = run.call("send_mail", text)
+    second = run.call("delete_file", '{"path": "notes/old.txt"}')
+    for call in (first, second):
+        run.emit(e.ApprovalRequested(call_id=call))
+    backend.clock += 5
+    await pilot.press(*"and then")
+
+
+async def failed(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """A tool that failed, then a server that did."""
+    run = begin(backend)
+    call = run.call("current_time", '{"timezone": "Mars/Olympus"}')
+    run.output(call, "Unknown time zone: Mars/Olympus", error=True)
+    run.next_round(2)
+    run.text("One of the clocks could not be")
+    backend.clock += 2
+    problem = Problem(
+        code="rate_limit_exceeded",
+        message="The server refused the request: too many requests in this minute.",
+        hint="Wait a minute, then press F5 to try again.",
+    )
+    run.finish(Outcome.FAILED, error=problem)
+
+
+async def raw_events(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """The second tab of the inspector."""
+    await parallel(pilot, backend)
+    backend.emit_wire("r1", "thread.run.step.delta", '{"delta": {"step_details": {}}}')
+    await settle(pilot)
+    await show_wire_tab(pilot)
+
+
+async def show_wire_tab(pilot: Pilot[None]) -> None:
+    """Go to the raw events, whatever the size."""
+    screen = pilot.app.screen
+    assert isinstance(screen, MainScreen)
+    screen.show_wire()
+    await settle(pilot)
+
+
+async def threads_overlay(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """The list of threads over the conversation."""
+    await pilot.press("ctrl+t")
+
+
+async def inspector_overlay(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """The inspector over the conversation."""
+    await parallel(pilot, backend)
+    await pilot.press("ctrl+o")
+
+
+async def light(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """The other theme."""
+    await pilot.press("f3")
+    assert pilot.app.theme == themes.LIGHT
+
+
+async def keys(pilot: Pilot[None], backend: FakeBackend) -> None:
+    """All keys."""
+    await pilot.press("f1")
+
+
+def _sizes(
+    name: str,
+    prepare: Callable[[FakeBackend], None],
+    play: Callable[[Pilot[None], FakeBackend], Awaitable[None]],
+    *sizes: tuple[int, int],
+) -> list[Scene]:
+    return [
+        Scene(name=f"{name}-{width}x{height}", size=(width, height), prepare=prepare, play=play)
+        for width, height in sizes
+    ]
+
+
+SCENES: tuple[Scene, ...] = (
+    *_sizes("first-start", nothing, still, SMALL, WIDE, LARGE),
+    *_sizes("streaming-answer", library, streaming, SMALL, WIDE, LARGE),
+    *_sizes("parallel-calls", library, parallel, SMALL, WIDE, LARGE),
+    *_sizes("approval", library, approval, SMALL, WIDE),
+    *_sizes("raw-events", library, raw_events, WIDE, LARGE),
+    *_sizes("failed-run", library, failed, SMALL, WIDE),
+    *_sizes("threads-overlay", answered, threads_overlay, SMALL),
+    *_sizes("inspector-overlay", library, inspector_overlay, SMALL),
+    *_sizes("light", answered, light, WIDE),
+    *_sizes("keys", answered, keys, WIDE),
+)

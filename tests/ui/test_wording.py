@@ -1,0 +1,129 @@
+"""Times, sizes and states as short text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.core.events import RetryScheduled
+from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
+from tui.core.text import GrowingText
+from tui.core.transcript import Run, ToolCall
+from tui.ui import wording
+from tui.ui.sanitise import sanitise
+
+
+def make_run(**fields: object) -> Run:
+    return Run(id="r", parent_id="m", tail_id="m", **fields)  # type: ignore[arg-type]  # test data
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "now"), (-5, "now"), (59, "now"), (60, "1 min"), (3599, "59 min"), (3600, "1 h")]
+    + [(86_399, "23 h"), (86_400, "1 d"), (6 * 86_400, "6 d")],
+)
+def test_ago(seconds: float, text: str) -> None:
+    assert wording.ago(1_790_000_000 - seconds, 1_790_000_000) == text
+
+
+@given(st.floats(min_value=0, max_value=1e10))
+def test_ago_is_short(seconds: float) -> None:
+    assert 1 <= len(wording.ago(1e10 - seconds, 1e10)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0.40 s"), (12.34, "12.3 s"), (125, "2:05"), (3723, "1:02:03"), (-1, "0.00 s")],
+)
+def test_span(seconds: float, text: str) -> None:
+    assert wording.span(seconds) == text
+
+
+@given(st.text(), st.integers(min_value=1, max_value=40))
+def test_one_line_is_one_safe_line(text: str, limit: int) -> None:
+    line = wording.one_line(text, limit)
+    assert len(line) <= limit
+    assert "\n" not in line
+    assert sanitise(line) == line
+
+
+@given(st.text(alphabet="abc \n", max_size=30))
+def test_one_line_keeps_what_fits(text: str) -> None:
+    assert wording.one_line(text, 30) == " ".join(text.split())
+
+
+@pytest.mark.parametrize("state", list(ToolState))
+def test_every_tool_state_has_a_symbol_and_words(state: ToolState) -> None:
+    call = ToolCall(call_id="c", run_id="r", part_id="p", name="n", state=state)
+    assert len(wording.SYMBOLS[state]) == 1
+    assert wording.tool_state(call)
+
+
+def test_a_finished_call_says_how_long_it_took() -> None:
+    call = ToolCall(call_id="c", run_id="r", part_id="p", name="n", state=ToolState.DONE)
+    call.started_mono, call.finished_mono = 10.0, 10.5
+    assert wording.tool_state(call) == "done in 0.50 s"
+
+
+def test_a_failed_call_shows_why_and_another_its_arguments() -> None:
+    call = ToolCall(call_id="c", run_id="r", part_id="p", name="n", state=ToolState.FAILED)
+    call.arguments, call.output = GrowingText('{"a": 1}'), GrowingText("no such\nfile")
+    assert wording.tool_preview(call) == "no such file"
+    call.state = ToolState.DONE
+    assert wording.tool_preview(call) == '{"a": 1}'
+
+
+def test_a_running_run_counts_the_seconds() -> None:
+    run = make_run(started_at=100.0, rounds=2, first_delta_mono=1.0)
+    assert wording.run_state(run, 165.0) == "Answering · 1:05 · 2 rounds"
+    run.state = RunState.CANCELLING
+    assert wording.run_state(run, 165.0).startswith("Stopping")
+
+
+def test_a_finished_run_says_time_rounds_and_tokens() -> None:
+    run = make_run(
+        started_at=100.0,
+        finished_at=102.5,
+        rounds=3,
+        state=RunState.FINISHED,
+        outcome=Outcome.COMPLETED,
+        usage=Usage(input_tokens=1200, output_tokens=34),
+    )
+    assert wording.run_state(run, 0) == "Done · 2.50 s · 3 rounds · 1,200 in, 34 out"
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.COMPLETED])
+def test_every_ending_but_success_is_told(outcome: Outcome) -> None:
+    run = make_run(state=RunState.FINISHED, outcome=outcome)
+    run.error = Problem(code="x", message="The line broke.", hint="Check the cable.")
+    (_, text) = wording.outcome_lines(run)[-1]
+    if outcome is not Outcome.CANCELLED:
+        assert "The line broke. Check the cable." in text
+
+
+def test_an_ending_without_a_reason_still_reads_well() -> None:
+    run = make_run(state=RunState.FINISHED, outcome=Outcome.INCOMPLETE, reason="max_tokens")
+    assert wording.outcome_lines(run) == [("problem", "Incomplete: max_tokens")]
+    run.reason = ""
+    assert wording.outcome_lines(run) == [("problem", "Incomplete: no reason given.")]
+
+
+def test_success_needs_no_words_but_notices_do() -> None:
+    run = make_run(state=RunState.FINISHED, outcome=Outcome.COMPLETED)
+    assert wording.outcome_lines(run) == []
+    run.notices.append("The remote thread was rebuilt.\x1b[2J")
+    assert wording.outcome_lines(run) == [("notice", "The remote thread was rebuilt.␛[2J")]
+
+
+def test_a_retry_is_told_while_it_is_waited_for() -> None:
+    run = make_run(retry=RetryScheduled(attempt=2, delay=3.0, reason="Too many requests."))
+    (line,) = wording.outcome_lines(run)
+    assert "3.00 s" in line[1]
+    assert "attempt 2" in line[1]
+    assert "Too many requests." in line[1]
+
+
+def test_an_interrupted_run_says_how_to_go_on() -> None:
+    (line,) = wording.outcome_lines(make_run(state=RunState.INTERRUPTED))
+    assert "F5" in line[1]
