@@ -57,24 +57,24 @@ class _Words:
     retryable: bool = False
 
 
+_REFUSED = _Words(
+    "bad_request", "The server refused the request", "See what it says, and the docs."
+)
 _STATUS = {
-    400: _Words("bad_request", "The server refused the request", "The details say what it minds."),
+    400: _REFUSED,
     401: _Words("unauthorized", "The server does not accept the key", "Check the profile's key."),
     403: _Words("forbidden", "The key may not do this", "Check the key's rights and the project."),
     404: _Words("not_found", "The server has nothing at this address", "Check base_url and ids."),
     408: _Words("timeout", "The server gave up waiting for the request", RETRY_HINT, True),
     409: _Words("conflict", "The server is busy with the same thread", RETRY_HINT, True),
     413: _Words("too_large", "The request is too large", "Start a new thread or send less."),
-    422: _Words(
-        "unprocessable", "The server refused the request", "The details say what it minds."
-    ),
+    422: _REFUSED,
     429: _Words("rate_limit_exceeded", "The rate limit or the quota is used up", RETRY_HINT, True),
 }
 _SERVER_FAULT = _Words("server_error", "The server failed", RETRY_HINT, True)
 _REDIRECT = _Words(
     "redirected", "The server sent the request elsewhere", "Put the new address in base_url."
 )
-_REFUSED = _Words("bad_request", "The server refused the request", "Check the profile.")
 
 
 def status_error(

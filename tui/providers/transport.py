@@ -184,11 +184,13 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
             **shared,
         )
     else:
-        if not api_key:
-            shared["default_headers"].setdefault("Authorization", openai.Omit())
+        named = {name.lower() for name in profile.headers}
+        if not api_key and "authorization" not in named:
+            # Without this the SDK would look for a key that was meant for another server.
+            shared["default_headers"]["Authorization"] = openai.Omit()
         if profile.dialect == "foundry":
             shared["default_query"] = {"api-version": profile.api_version or "v1"}
-        client = openai.AsyncOpenAI(base_url=profile.base_url, api_key=api_key or "", **shared)
+        client = openai.AsyncOpenAI(base_url=profile.base_url, api_key=api_key or "none", **shared)
     # Importing these resources builds hundreds of types; better now than on the event loop.
     _ = client.models, client.beta.assistants, client.beta.threads.messages
     _ = client.beta.threads.runs.steps
