@@ -227,6 +227,7 @@ def test_pages_that_cannot_be(peer: Peer, thread: str, query: str) -> None:
         b'"text"',
         b"[]",
     ],
+    ids=["cut short", "no UTF-8", "NaN", "deep", "half a surrogate pair", "string", "array"],
 )
 def test_bodies_that_are_no_json_object(peer: Peer, raw: bytes) -> None:
     headers = {"content-type": "application/json"}

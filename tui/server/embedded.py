@@ -25,6 +25,7 @@ class EmbeddedServer:
         self._listener = Listener(app, self._started)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._problem: TickertapeError | None = None
         self._socket: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
 
@@ -38,7 +39,7 @@ class EmbeddedServer:
         self._thread.start()
         self._ready.wait(_START_TIMEOUT)
         if self._loop is None:
-            raise TickertapeError("The embedded server did not start.", hint="See the log.")
+            raise self._problem or TickertapeError("The server took too long to start.")
         return url
 
     def stop(self) -> None:
@@ -58,7 +59,9 @@ class EmbeddedServer:
     def _serve(self) -> None:
         assert self._socket is not None
         try:
-            self._listener.run(sockets=[self._socket])
+            self._listener.listen(self._socket)
+        except TickertapeError as error:
+            self._problem = error
         finally:
             self._socket.close()
             self._ready.set()

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from tui.core.errors import ConfigError
+from tui.core.errors import ConfigError, TickertapeError
 
+_LAST_PORT = 65_535
 _GRACE = 1  # seconds for responses to end before they are cancelled
 
 
@@ -50,6 +51,14 @@ class Listener(uvicorn.Server):
         await super().startup(sockets)
         self._on_started()
 
+    def listen(self, bound: socket.socket) -> None:
+        """Serve until asked to stop. Raises TickertapeError when it cannot start."""
+        try:
+            self.run(sockets=[bound])
+        except SystemExit as error:
+            # How uvicorn says that the application's start failed; it has logged why.
+            raise TickertapeError("The server did not start.", hint="See the log.") from error
+
     def request_stop(self) -> None:
         """Begin to stop: streams end first, since each would hold the server. On its loop only."""
         self._app.state.runs.end_streams()
@@ -57,25 +66,35 @@ class Listener(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening-ready socket; port 0 takes a free one. Raises ConfigError with the reason."""
+    """A bound socket; port 0 takes a free one. Raises ConfigError with the reason."""
+    if not 0 <= port <= _LAST_PORT:
+        # The resolver would cut the number down to some port.
+        raise _cannot_listen(host, port, f"ports go from 0 to {_LAST_PORT}")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except OSError:
-            bound.close()
-            raise
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            f"Cannot listen on {host} port {port}: {reason}.",
-            hint="Choose another address or port; port 0 takes a free one.",
-        ) from error
+        return _bound(host, port)
+    except OSError as error:
+        raise _cannot_listen(host, port, error.strerror or str(error)) from error
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
     return bound
+
+
+def _cannot_listen(host: str, port: int, reason: str) -> ConfigError:
+    return ConfigError(
+        f"Cannot listen on {host} port {port}: {reason}.",
+        hint="Choose another address or port; port 0 takes a free one.",
+    )
 
 
 def base_url(bound: socket.socket) -> str:

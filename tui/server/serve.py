@@ -18,7 +18,8 @@ def run_server(app: Starlette, host: str, port: int, on_listening: Callable[[str
     """Serve until SIGINT or SIGTERM, then stop within 2 s, streams or not; main thread only.
 
     ``on_listening`` gets the base URL (it ends in /v1) once requests are answered. Raises
-    ConfigError when ``host`` needs a key and the application has none, or cannot be bound.
+    ConfigError when ``host`` needs a key and the application has none, or cannot be bound;
+    TickertapeError when the application does not start.
     """
     require_key(host, key_set=app.state.api_key_set)
     bound = bind(host, port)
@@ -31,4 +32,4 @@ def run_server(app: Starlette, host: str, port: int, on_listening: Callable[[str
 
     listener = Listener(app, started)
     with bound:
-        listener.run(sockets=[bound])
+        listener.listen(bound)
