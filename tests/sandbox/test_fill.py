@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -137,7 +136,6 @@ _PLAIN: tuple[Any, ...] = (
     date,
     datetime,
     UUID,
-    Decimal,
     Color,
     Literal["a", "b", 3],
     Leaf,
@@ -172,6 +170,7 @@ _TEXTS = st.one_of(
             "",
             "Ada and Bob meet in Rome on 2026-03-05 at 9:30, 3 nights, red, 'a quote', ABC-123",
             "f0=1 f1=true f2: null f3=[] f4='x' 99999999999999999999 1e300 -5 0.25",
+            "f0=NaN f1=1e999 f2=[1e999] f3=-Infinity, 1e999 and inf",
         ]
     ),
 )

@@ -25,17 +25,18 @@ def fill_calls(parameters: JsonObject, text: str, clues: Sequence[Clue], phrase:
     calls: list[str] = []
     while len(calls) < _MOST_CALLS:
         supply.next_call()
-        value = _filled(schema, supply)
+        arguments = _filled(schema, supply)
         if calls and not supply.made_progress:
             break
-        calls.append(_encoded(value if isinstance(value, dict) else {}))
+        # Arguments are an object, whatever a schema without a type would allow.
+        calls.append(arguments if arguments.startswith("{") else "{}")
     return calls
 
 
 def fill_json(schema: JsonObject, question: str) -> str:
     """A JSON text that fits ``schema``, filled from a question."""
     supply = Supply(question, find_clues(question), question[:200], property_names(schema))
-    return _encoded(_filled(Schema(schema), supply))
+    return _filled(Schema(schema), supply)
 
 
 def property_names(schema: Any) -> set[str]:
@@ -49,14 +50,11 @@ def property_names(schema: Any) -> set[str]:
     return names.union(*map(property_names, schema.values()))
 
 
-def _filled(schema: Schema, supply: Supply) -> Any:
+def _filled(schema: Schema, supply: Supply) -> str:
     # Schemas come from strangers, and a bad one ("minItems": "two") must not end the run: the
     # tool's own check of the arguments tells what is missing.
     try:
-        return Filler(schema, supply).fill_root()
+        value = Filler(schema, supply).fill_root()
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return {}
-
-
-def _encoded(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+        return "{}"

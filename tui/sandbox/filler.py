@@ -10,7 +10,7 @@ from tui.core.models import JsonObject
 from tui.sandbox.clues import ClueKind
 from tui.sandbox.hints import FREE, SURE, Hint, hint_for
 from tui.sandbox.schema import Schema, all_different, item_schema, types_of
-from tui.sandbox.supply import Supply
+from tui.sandbox.supply import Supply, Want
 from tui.sandbox.synthesis import fit_length, fit_number, synthesize_text
 
 _MOST_ITEMS = 20
@@ -243,9 +243,8 @@ class Filler:
     # --- plain values ------------------------------------------------------------------------
 
     def _number(self, schema: JsonObject, place: _Place, *, whole: bool) -> Filled:
-        found = self._supply.take(
-            place.slot, (ClueKind.NUMBER,), place.name, near_only=place.optional
-        )
+        want = Want(name=place.name, kinds=(ClueKind.NUMBER,), near_only=place.optional)
+        found = self._supply.take(place.slot, want)
         if found is not None:
             return Filled(fit_number(found, schema, whole=whole), said=True)
         if self._has_default(schema):
@@ -262,9 +261,15 @@ class Filler:
 
     def _text(self, schema: JsonObject, place: _Place) -> Filled:
         hint = hint_for(place.name, schema)
-        vague = place.optional and not SURE.intersection(hint.kinds)
-        found = self._supply.take(place.slot, hint.kinds, place.name, near_only=vague)
-        if found is not None and (text := self._fitted(str(found), schema)) is not None:
+        want = Want(
+            name=place.name,
+            kinds=hint.kinds,
+            near_only=place.optional and not SURE.intersection(hint.kinds),
+            usable=lambda value: self._fitted(str(value), schema) is not None,
+        )
+        found = self._supply.take(place.slot, want)
+        text = None if found is None else self._fitted(str(found), schema)
+        if text is not None:
             return Filled(text, said=True)
         if self._has_default(schema):
             return Filled(schema["default"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import chain, count
 
 from tui.sandbox.tokens import count_tokens, split_text
 
+# Tokens of each block where kinds take turns.
+_BLOCK = 40
 _SENTENCES = (
     "The tape runs on, and every word of it was made up here.",
     "A *stream* is easier to read than a burst, as long as it keeps its pace.",
@@ -72,21 +74,15 @@ def _table(tokens: int) -> str:
 
 def _fence(tokens: int) -> str:
     lines = (_CODE[n % len(_CODE)].format(n=n // len(_CODE) + 1) for n in count())
-    return "\n".join(["```python", *_enough(lines, tokens - 5), "```"])
+    head, foot = "```python", "```"
+    used = count_tokens(head) + count_tokens(foot)
+    return "\n".join([head, *_enough(lines, tokens - used), foot])
 
 
 def _mixed(tokens: int) -> str:
-    blocks: list[str] = []
     makers = (_paragraph, _list, _paragraph, _fence, _paragraph, _table)
-    left = tokens
-    for n in count():
-        if left <= 0:
-            break
-        if n % len(makers) == 0:
-            blocks.append(f"## Part {n // len(makers) + 1}")
-        blocks.append(makers[n % len(makers)](min(left, 60)))
-        left = left - sum(map(count_tokens, blocks[-1:]))
-    return "\n\n".join(blocks)
+    parts = ((f"## Part {n}", *(make(_BLOCK) for make in makers)) for n in count(1))
+    return "\n\n".join(_enough(chain.from_iterable(parts), tokens))
 
 
 KINDS: dict[str, Callable[[int], str]] = {

@@ -11,16 +11,21 @@ from typing import Any
 from tui.core.models import JsonObject
 
 _MOST_HOPS = 32
+
+
+def _is_number(value: Any) -> bool:
+    # JSON has neither infinity nor NaN, and True is no number in it.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 _JSON_TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "integer": lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-    ),
+    "number": _is_number,
+    "integer": lambda value: _is_number(value) and value == int(value),
 }
 
 

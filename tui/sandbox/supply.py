@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tui.sandbox.clues import Clue, ClueKind, mask_quotes
@@ -14,6 +15,26 @@ _ASSIGNED = r"(?<!\w){name}\s*(?:=|:)\s*"
 _CLAUSE_END = re.compile(r"[,;.!?()\n]")
 _BARE = re.compile(r"[^\s,;)}\]]+")
 _NOT = word_set("no not without dont never skip disable disabled off false")
+
+
+_LITERAL = "literal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What a parameter takes: clues of these kinds, best first, that it can use.
+
+    ``near_only`` takes no clue but one beside the parameter's name.
+    """
+
+    name: str
+    kinds: tuple[ClueKind, ...]
+    near_only: bool = False
+    usable: Callable[[Any], bool] = lambda _value: True
+
+    def takes(self, clue: Clue) -> bool:
+        """Whether the clue is of a kind and a value that will do."""
+        return clue.kind in self.kinds and self.usable(clue.value)
 
 
 class Supply:
@@ -46,28 +67,27 @@ class Supply:
         """Begin another call: what was taken stays taken, and slots without more repeat."""
         self.fresh, self.stale = {}, {}
 
-    def take(self, slot: str, kinds: Sequence[ClueKind], name: str, *, near_only: bool) -> Any:
-        """The best clue of these kinds for a parameter, or None.
+    def take(self, slot: str, want: Want) -> Any:
+        """The best clue for a parameter, or None; a later call repeats an earlier one's.
 
-        One beside the parameter's name wins, then the first of the first kind. ``near_only``
-        takes no other than the former.
+        One beside the parameter's name wins, then the first of the first kind.
         """
-        words = {stem(word) for word in split_name(name)}
-        free = [clue for clue in self._clues if clue.kind in kinds and self._is_free(clue)]
+        words = {stem(word) for word in split_name(want.name)}
+        free = [clue for clue in self._clues if self._is_free(clue) and want.takes(clue)]
         near = [clue for clue in free if self._beside(clue) & words]
-        others = [] if near_only else [clue for clue in free if not self._beside(clue)]
-        spare = [] if near_only else free
-        for pool in (near, others, spare):
+        others = [clue for clue in free if not self._beside(clue)]
+        for pool in (near,) if want.near_only else (near, others, free):
             if pool:
-                return self._use(slot, min(pool, key=lambda clue: kinds.index(clue.kind)))
-        return self._again(slot)
+                clue = min(pool, key=lambda each: want.kinds.index(each.kind))
+                return self._took(slot, clue.kind, clue.start, clue.end, clue.value)
+        return self._again(slot, want.kinds)
 
     def take_all(self, slot: str, kinds: Sequence[ClueKind]) -> list[Any]:
         """Everything of the first of these kinds that is left (for a list)."""
         for kind in kinds:
             found = [clue for clue in self._clues if clue.kind is kind and self._is_free(clue)]
             if found:
-                return [self._use(slot, clue) for clue in found]
+                return [self._took(slot, kind, c.start, c.end, c.value) for c in found]
         return []
 
     def take_literal(self, slot: str, values: Sequence[Any]) -> Any:
@@ -80,9 +100,9 @@ class Supply:
             if (match.start(), match.end()) not in self._taken
         ]
         if not found:
-            return self._again(slot)
+            return self._again(slot, (_LITERAL,))
         start, _, end, value = min(found, key=lambda item: item[:2])
-        return self._took(slot, "literal", start, end, value)
+        return self._took(slot, _LITERAL, start, end, value)
 
     def assigned(self, name: str) -> str | None:
         """What stands after ``name=`` or ``name:`` in the message, as raw text."""
@@ -116,19 +136,17 @@ class Supply:
         source = after[1] if after else self.phrase
         return [item.strip(" .?!:") for item in _LIST_MARKS.split(source) if item.strip(" .?!:")]
 
-    def _use(self, slot: str, clue: Clue) -> Any:
-        return self._took(slot, clue.kind, clue.start, clue.end, clue.value)
-
     def _took(self, slot: str, kind: str, start: int, end: int, value: Any) -> Any:
         self._taken.add((start, end))
         self.fresh[slot] = kind
         self._last[slot] = (kind, value)
         return value
 
-    def _again(self, slot: str) -> Any:
-        if slot not in self._last:
+    def _again(self, slot: str, kinds: Sequence[str]) -> Any:
+        kind, value = self._last.get(slot, ("", None))
+        if kind not in kinds:
             return None
-        self.stale[slot], value = self._last[slot]
+        self.stale[slot] = kind
         return value
 
     def _is_free(self, clue: Clue) -> bool:
