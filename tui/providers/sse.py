@@ -106,8 +106,8 @@ class SseDecoder:
 
     def _check_size(self, more: int) -> None:
         if self._size + more > self._limit:
-            self._rest.clear()
-            self._data.clear()
+            self._rest = bytearray()
+            self._data = []
             raise EventTooLargeError(
                 f"The server sent one event of more than {self._limit:,} bytes.",
                 hint="The stream was left; the server or a proxy before it is at fault.",

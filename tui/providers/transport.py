@@ -184,10 +184,8 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
             **shared,
         )
     else:
-        named = {name.lower() for name in profile.headers}
-        if not api_key and "authorization" not in named:
-            # Without this the SDK would look for a key that was meant for another server.
-            shared["default_headers"]["Authorization"] = openai.Omit()
+        if not api_key and not any(name.lower() == "authorization" for name in profile.headers):
+            http_client.event_hooks["request"].append(_without_key)
         if profile.dialect == "foundry":
             shared["default_query"] = {"api-version": profile.api_version or "v1"}
         client = openai.AsyncOpenAI(base_url=profile.base_url, api_key=api_key or "none", **shared)
@@ -195,6 +193,11 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
     _ = client.models, client.beta.assistants, client.beta.threads.messages
     _ = client.beta.threads.runs.steps
     return client
+
+
+async def _without_key(request: httpx2.Request) -> None:
+    """The SDK insists on a key; a server without one should not get to see a made-up one."""
+    request.headers.pop("Authorization", None)
 
 
 def _check(profile: Profile) -> None:
