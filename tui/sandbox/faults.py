@@ -19,10 +19,9 @@ _Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One kind: the keys it takes beside ``kind``, what it does, and how it becomes a step."""
+    """One kind: the keys it takes beside ``kind``, and how it becomes a step."""
 
     takes: tuple[str, ...]
-    does: str
     step: Callable[[_Values, float | None], Step]
 
 
@@ -71,27 +70,20 @@ def _malformed_arguments(values: _Values, rate: float | None) -> Step:
     return CallTools(calls=(call,), rate=rate)
 
 
-_DOES: dict[WireFaultKind, tuple[tuple[str, ...], str]] = {
-    "error_event": (("message", "after"), "the stream sends an error event and ends"),
-    "disconnect": (("after",), "the connection is closed in the middle"),
-    "truncate": (("after",), "the stream ends early, in good order but without its last event"),
-    "stall": (("seconds", "after"), "nothing arrives for `seconds` (0: until the client gives up)"),
-    "malformed": (("after",), "one event of the stream is not valid JSON"),
-    "unknown_event": (("message", "after"), "one event has a name that nobody knows"),
+_WIRE_KEYS: dict[WireFaultKind, tuple[str, ...]] = {
+    "error_event": ("message", "after"),
+    "stall": ("seconds", "after"),
+    "unknown_event": ("message", "after"),
 }
 WIRE_FAULTS: dict[str, Failure] = {
-    kind: Failure(_DOES[kind][0], _DOES[kind][1], partial(_wire, kind))
+    kind: Failure(_WIRE_KEYS.get(kind, ("after",)), partial(_wire, kind))
     for kind in get_args(WireFaultKind)
 }
 MODEL_FAILURES: dict[str, Failure] = {
-    "run_failed": Failure(("message",), "the run fails with server_error", _run_failed),
-    "rate_limit": Failure(
-        ("message", "seconds"), "the run fails with rate_limit_exceeded", _rate_limit
-    ),
-    "malformed_arguments": Failure(
-        ("name", "arguments"), "a tool is called with broken JSON", _malformed_arguments
-    ),
-    "refusal": Failure(("message",), "the model refuses, and the run completes", _refusal),
-    "length": Failure((), f"the run ends incomplete ({LENGTH})", _length),
+    "run_failed": Failure(("message",), _run_failed),
+    "rate_limit": Failure(("message", "seconds"), _rate_limit),
+    "malformed_arguments": Failure(("name", "arguments"), _malformed_arguments),
+    "refusal": Failure(("message",), _refusal),
+    "length": Failure((), _length),
 }
 FAILURES: dict[str, Failure] = {**WIRE_FAULTS, **MODEL_FAILURES}
