@@ -56,6 +56,7 @@ class Conversation:
     transcript: Transcript = field(default_factory=lambda: Transcript("local"))
     signals: list[Signal] = field(default_factory=list)
     run_id: str = ""
+    runs: str = "run"
 
     def __post_init__(self) -> None:
         self.record(ThreadCreated())
@@ -79,7 +80,7 @@ class Conversation:
         self.record(
             MessageAdded(message_id=message_id, parent_id=parent, role=Role.USER, parts=parts)
         )
-        self.run_id = f"run-{number}"
+        self.run_id = f"{self.runs}-{number}"
         self.record(RunStarted(parent_id=message_id))
         return RunRequest(
             thread_id="local",
