@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tests.store.log_builder import LogBuilder, everything
 from tests.store.random_logs import random_logs
-from tui.core.events import Envelope
+from tui.core import events as e
+from tui.core.events import Envelope, Event
+from tui.core.models import Decision, PartKind, Usage
 from tui.core.transcript import Transcript
 from tui.store.deltas import merge_deltas
 from tui.store.thread_store import SqliteThreadStore
@@ -27,7 +29,7 @@ _THENS: st.SearchStrategy[Then] = st.sampled_from(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(random_logs(), st.lists(st.tuples(st.integers(1, 12), _THENS), min_size=1, max_size=12))
 def test_reload_equals_live(log: Sequence[Envelope], plan: list[tuple[int, Then]]) -> None:
     with tempfile.TemporaryDirectory(dir=_MEMORY) as directory:
@@ -75,6 +77,99 @@ def test_merged_deltas_fold_the_same(log: Sequence[Envelope], size: int) -> None
         for each in merge_deltas(log[start : start + size])
     ]
     assert everything(Transcript("t").apply_all(merged)) == everything(live)
+
+
+def test_deltas_of_different_runs_are_not_merged() -> None:
+    build = LogBuilder()
+    build.created()
+    build.asked()
+    build.started("r1")
+    build.started("r2")
+    build.answering("r1")
+    build.words("one", run="r2")
+    build.words("two", run="r1")
+    assert merge_deltas(build.log) == build.log
+
+
+async def test_what_comes_after_the_fold_still_finds_what_it_is_about(tmp_path: Path) -> None:
+    build = LogBuilder()
+    build.created()
+    build.asked()
+    build.started()
+    build.answering()
+    build.calling()
+    build.calling("c2", index=2)
+    build.ended()
+    late: list[tuple[Event, str | None]] = [
+        (e.AnnotationAdded(part_id="a1-text", annotation={"url": "x"}), None),
+        (e.ToolStatusChanged(part_id="a1-c1", status="gone"), None),
+        (e.UsageReported(usage=Usage(total_tokens=7)), "r1"),
+        (e.ApprovalDecided(call_id="c2", decision=Decision(approved=False, by="user")), "r1"),
+        (e.MessageFinished(message_id="a1", complete=True), "r1"),
+        (e.RunInterrupted(), "r1"),
+        (e.LeafSelected(message_id="m1"), None),
+        (e.MessageStarted(message_id="a1"), "r1"),
+        (e.MessageStarted(message_id="a2"), "r1"),
+    ]
+    store = SqliteThreadStore.open(tmp_path / "t.db")
+    try:
+        store.append(build.log)
+        for event, run in late:
+            store.append([build.add(event, run)])
+            loaded = await store.load("thread-1")
+            assert loaded is not None
+            assert everything(loaded) == everything(build.live)
+    finally:
+        store.close()
+
+
+async def test_two_parts_of_one_id_are_both_kept(tmp_path: Path) -> None:
+    """Part ids should be unique in a thread, but servers choose them."""
+    build = LogBuilder()
+    build.created()
+    build.asked()
+    build.started()
+    build.answering()
+    mine = e.PartStarted(message_id="a1", part_id="m2:0", index=5, kind=PartKind.TEXT)
+    build.add(mine, "r1")
+    build.add(e.TextDelta(part_id="m2:0", text="theirs"), "r1")
+    build.ended()
+    store = SqliteThreadStore.open(tmp_path / "t.db")
+    try:
+        store.append(build.log)
+        store.append(build.asked("m2", "mine"))
+        store.append(build.asked("m3", "and on it goes"))
+        loaded = await store.load("thread-1")
+        assert loaded is not None
+        assert everything(loaded) == everything(build.live)
+        assert loaded.messages["a1"].text.endswith("theirs")
+    finally:
+        store.close()
+
+
+async def test_half_a_surrogate_pair_survives(tmp_path: Path) -> None:
+    build = LogBuilder()
+    build.created("\ud83d title")
+    build.asked(text="\ud83d")
+    build.started()
+    build.answering()
+    build.words("a\ud83d", "\ude00b\x00")
+    store = SqliteThreadStore.open(tmp_path / "t.db")
+    try:
+        store.append(build.log)
+        await store.save_draft("new", "\udc80")
+        loaded = await store.load("thread-1")
+        assert loaded is not None
+        assert everything(loaded) == everything(build.live)
+        assert await store.draft("new") == "\udc80"
+        assert [each.messages for each in await store.threads()] == [2]
+        store.append([*build.asked("m2", "\ud83d"), *build.ended()])
+        assert [each.messages for each in await store.threads()] == [3]
+        loaded = await store.load("thread-1")
+        assert loaded is not None
+        assert everything(loaded) == everything(build.live)
+    finally:
+        store.close()
 
 
 def test_a_burst_of_deltas_is_one_row() -> None:

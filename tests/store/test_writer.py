@@ -233,8 +233,11 @@ def test_what_must_not_be_lost_is_synced_and_deltas_are_not(path: Path, vfs: _Sy
         writer.flush().result()
         assert _last_two(vfs.notes, writer, build.words("a")) == ["write", "write"]
         assert _last_two(vfs.notes, writer, build.asked("m2")) == ["write", "sync"]
-        decided_and_started = [*build.calling(), build.add(e.ToolStarted(call_id="c1"), "r1")]
-        assert _last_two(vfs.notes, writer, decided_and_started) == ["write", "sync"]
+        *call, decided = build.calling()
+        started = build.add(e.ToolStarted(call_id="c1"), "r1")
+        assert _last_two(vfs.notes, writer, call) == ["write", "write"]
+        assert _last_two(vfs.notes, writer, [decided]) == ["write", "sync"]
+        assert _last_two(vfs.notes, writer, [started]) == ["write", "sync"]
         assert _last_two(vfs.notes, writer, build.words("b")) == ["write", "write"]
         writer.sync().result()
         assert vfs.notes[-1] == "sync"

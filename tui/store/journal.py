@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from itertools import dropwhile
@@ -12,13 +11,13 @@ import apsw
 from tui.core import codec
 from tui.core import events as e
 from tui.core.events import Envelope
-from tui.core.models import RunState, ThreadId
+from tui.core.models import JsonObject, RunState, ThreadId
 from tui.core.transcript import Transcript
 from tui.store.deltas import merge_deltas
 from tui.store.rows_read import read_rows, read_touched
 from tui.store.rows_write import write_rows
 from tui.store.transactions import undoable
-from tui.store.values import encode_text
+from tui.store.values import decode_json, encode_json, encode_text
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +102,7 @@ def read_journal(connection: apsw.Connection, thread_id: ThreadId) -> list[Envel
             run=run,
             turn=turn,
             wire=wire,
-            event=codec.decode_event(name, json.loads(data)),
+            event=codec.decode_event(name, decode_json(JsonObject, data)),
         )
         for seq, at, mono, run, turn, wire, name, data in connection.execute(_READ, (thread_id,))
     ]
@@ -157,15 +156,14 @@ def _append_one(connection: apsw.Connection, envelope: Envelope, seq: int) -> No
     _note(connection, envelope, seq)
 
 
-def _encoded(envelope: Envelope) -> tuple[str, str]:
+def _encoded(envelope: Envelope) -> tuple[str, str | bytes | None]:
+    name = codec.EVENT_NAMES[type(envelope.event)]
     try:
-        name, data = codec.encode_event(envelope.event)
-        return name, json.dumps(data, separators=(",", ":"))
+        return name, encode_json(envelope.event)
     except (ValueError, TypeError, RecursionError):
         # One event that cannot be written must not hold up all that can.
-        name = codec.EVENT_NAMES[type(envelope.event)]
         _log.exception("event %s of thread %s cannot be written", name, envelope.thread)
-        return codec.encode_event(e.UnknownEvent(name=name))[0], json.dumps({"name": name})
+        return codec.EVENT_NAMES[e.UnknownEvent], encode_json(e.UnknownEvent(name=name))
 
 
 def _note(connection: apsw.Connection, envelope: Envelope, seq: int) -> None:

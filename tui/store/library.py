@@ -13,11 +13,14 @@ from tui.store.owners import is_alive
 from tui.store.transactions import writing
 from tui.store.values import decode_text, encode_text
 
-# Messages that a run is still writing are in the journal only.
+# Messages that a run is still writing are in the journal only; SQLite takes a BLOB for JSON of its
+# own kind, and each of those is a message too.
 _SUMMARIES = """
 SELECT t.id, t.title, t.profile, t.created_at, t.updated_at, t.last_seq > t.read_seq,
   (SELECT count(*) FROM message m WHERE m.thread_id = t.id)
-  + (SELECT count(DISTINCT j.data_json ->> 'message_id') FROM journal j
+  + (SELECT count(DISTINCT
+       iif(typeof(j.data_json) = 'text', j.data_json ->> 'message_id', j.seq))
+     FROM journal j
      WHERE j.thread_id = t.id AND j.type IN ('message_added', 'message_started'))
 FROM thread t ORDER BY t.updated_at DESC, t.id LIMIT ?
 """

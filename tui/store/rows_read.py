@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -182,7 +181,7 @@ def _put_run(transcript: Transcript, row: Any) -> None:
         usage=decode_json(Usage, usage),
         error=decode_json(Problem, error),
         continuation=decode_json(JsonObject, continuation),
-        notices=[] if notices is None else json.loads(notices),
+        notices=decode_json(list[str], notices) or [],
         retry=decode_json(RetryScheduled, retry),
     )
 
@@ -210,7 +209,7 @@ def _put_part(transcript: Transcript, row: Any) -> None:
         index=index,
         kind=PartKind(kind),
         text=GrowingText(decode_text(text)),
-        annotations=[] if annotations is None else json.loads(annotations),
+        annotations=decode_json(list[JsonObject], annotations) or [],
         finished=bool(finished),
     )
     if row[7] is not None:

@@ -92,11 +92,9 @@ class SqliteThreadStore:
         return await self._read(lambda connection: library.read_draft(connection, key))
 
     async def delete(self, thread_id: ThreadId) -> bool:
-        def work(connection: apsw.Connection) -> bool:
-            self._writer.forget(thread_id)
-            return library.delete_thread(connection, thread_id)
-
-        return await self._write(work, durable=True)
+        return await self._write(
+            lambda connection: library.delete_thread(connection, thread_id), durable=True
+        )
 
     async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
         await self._write(lambda connection: library.mark_read(connection, thread_id, seq))

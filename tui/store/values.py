@@ -24,13 +24,14 @@ def decode_text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode(errors="surrogatepass")
 
 
-def encode_json(value: Any) -> str | None:
-    """A value of core as JSON, plain ASCII; NULL for None and for empty lists."""
+def encode_json(value: Any) -> str | bytes | None:
+    """A value of core as JSON for a column of type ANY; NULL for None and for empty lists."""
     if value is None or value == []:
         return None
-    return json.dumps(codec.encode(value), separators=(",", ":"))
+    # Not in ASCII: as escapes two halves of a pair that came apart would be read as one character.
+    return encode_text(json.dumps(codec.encode(value), separators=(",", ":"), ensure_ascii=False))
 
 
-def decode_json(kind: Any, text: str | None) -> Any:
+def decode_json(kind: Any, value: str | bytes | None) -> Any:
     """The inverse of ``encode_json`` for a type of core; None for NULL."""
-    return None if text is None else codec.decode(kind, json.loads(text))
+    return None if value is None else codec.decode(kind, json.loads(decode_text(value)))

@@ -126,10 +126,6 @@ class Writer:
         """Everything queued so far is on the disk."""
         return self.submit(self._sync, durable=True)
 
-    def forget(self, thread_id: ThreadId) -> None:
-        """A thread is gone; only for work that was submitted."""
-        self._written.pop(thread_id, None)
-
     def close(self) -> None:
         """Write what is queued, end the thread, close the connection; idempotent.
 

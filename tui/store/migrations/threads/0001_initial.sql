@@ -4,7 +4,7 @@
 --
 -- Columns of type ANY hold text from outside: TEXT, or a BLOB when the text is not valid Unicode
 -- (a server may cut a surrogate pair in two). Times "at" are seconds since the epoch, "mono"
--- seconds on a monotonic clock. Columns that end in _json hold JSON or NULL.
+-- seconds on a monotonic clock. Columns that end in _json hold JSON, or NULL for nothing.
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
@@ -46,11 +46,11 @@ CREATE TABLE run (
   finished_mono REAL,
   outcome TEXT,
   reason ANY NOT NULL DEFAULT '',
-  usage_json TEXT,
-  error_json TEXT,
-  continuation_json TEXT,
-  notices_json TEXT,
-  retry_json TEXT,
+  usage_json ANY,
+  error_json ANY,
+  continuation_json ANY,
+  notices_json ANY,
+  retry_json ANY,
   PRIMARY KEY (thread_id, id)
 ) STRICT;
 
@@ -82,7 +82,7 @@ CREATE TABLE part (
   kind TEXT NOT NULL,
   finished INTEGER NOT NULL,
   text ANY NOT NULL,
-  annotations_json TEXT,
+  annotations_json ANY,
   PRIMARY KEY (thread_id, id),
   FOREIGN KEY (thread_id, message_id) REFERENCES message (thread_id, id) ON DELETE CASCADE
 ) STRICT;
@@ -103,7 +103,7 @@ CREATE TABLE tool_call (
   arguments ANY NOT NULL,
   output ANY NOT NULL,
   is_error INTEGER NOT NULL,
-  decision_json TEXT,
+  decision_json ANY,
   first_delta_mono REAL,
   arguments_done_mono REAL,
   started_mono REAL,
@@ -124,7 +124,7 @@ CREATE TABLE journal (
   turn INTEGER,
   wire INTEGER,
   type TEXT NOT NULL,
-  data_json TEXT NOT NULL,
+  data_json ANY NOT NULL,
   PRIMARY KEY (thread_id, seq)
 ) STRICT;
 
