@@ -254,19 +254,22 @@ async def test_fifty_runs_at_once(peer: Peer, async_client: openai.AsyncOpenAI) 
         assert f"'{number} got o{number}'" in answer
 
 
-def test_deleting_a_thread_ends_its_run_for_good(peer: Peer) -> None:
-    assistant = peer.assistant(lambda *_: [*say("a")[:3], Hold("for ever")])
-    thread = peer.thread("hi")
-    path = f"/threads/{thread}/runs"
-    with peer.http.stream("POST", path, json={"assistant_id": assistant, "stream": True}) as got:
-        texts = got.iter_text()
-        while "thread.message.delta" not in next(texts):
-            pass
-        assert peer.http.delete(f"/threads/{thread}").json()["deleted"]
-        rest = "".join(texts)
-    assert "thread.run.cancelled" in rest
-    assert peer.http.get(path).status_code == 404
-    assert peer.http.get(f"/threads/{thread}/messages").status_code == 404
+def test_deleting_a_thread_ends_its_run_and_leaves_nothing() -> None:
+    store = MemoryAssistantStore()
+    with served(lambda *_: [*say("a")[:3], Hold("for ever")], store=store) as (client, _, _):
+        path, body = prepare(client)
+        with client.stream("POST", path, json={**body, "stream": True}) as got:
+            texts = got.iter_text()
+            seen = ""
+            while "thread.message.delta" not in seen:
+                seen += next(texts)
+            assert client.delete(path.removesuffix("/runs")).json()["deleted"]
+            seen += "".join(texts)
+        assert "thread.run.cancelled" in seen
+        for name, data in decode_events(seen.encode())[:-1]:
+            kind: Any = name.split(".")[-2]
+            assert store.get(kind, data["id"]) is None
+        assert client.get(path).status_code == 404
 
 
 def test_the_key_is_in_no_log_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
