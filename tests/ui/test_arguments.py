@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def _shown(pretty: PrettyArguments) -> str:
 def _chunks(data: st.DataObject, text: str) -> list[str]:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
     edges = [0, *cuts, len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(edges)]
 
 
 def _kinds(pretty: PrettyArguments) -> list[list[tuple[str, Kind]]]:

@@ -121,7 +121,7 @@ def _advance(line: Line, piece: int, offset: int, count: int) -> tuple[int, int]
 class _Fitted(NamedTuple):
     """The part of a run that goes into a row; ``full``: nothing may follow it there."""
 
-    count: int
+    taken: int
     shown: str
     cells: int
     full: bool
@@ -135,7 +135,7 @@ def _fit(runs: Row, row: Row, width: int, indent: int) -> int:
         part = fit(text, width, column, most, kind in _ESCAPED_KINDS)
         if part.shown:
             row.append((part.shown, kind))
-        taken += part.count
+        taken += part.taken
         column += part.cells
         if part.full:
             break
