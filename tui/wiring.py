@@ -29,8 +29,6 @@ from tui.engine.threaded import (
 from tui.engine.threads import Threads
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from tui.server.embedded import EmbeddedServer
     from tui.store.thread_store import SqliteThreadStore
 
@@ -77,10 +75,13 @@ class Providers:
         return key
 
     def _start_server(self, key: str) -> str:
+        from tui.server.app import create_app
         from tui.server.embedded import EmbeddedServer
         from tui.server.memory import MemoryAssistantStore
 
-        app = _server_app(sandbox_provider(self._settings), MemoryAssistantStore(), key, "sandbox")
+        provider = sandbox_provider(self._settings)
+        store = MemoryAssistantStore()
+        app = create_app(provider=provider, store=store, api_key=key, models=["sandbox"])
         self._server = EmbeddedServer(app)
         return self._server.start()
 
@@ -99,9 +100,9 @@ def sandbox_provider(settings: Settings) -> Provider:
     return SandboxProvider(settings.sandbox)
 
 
-def served_provider(settings: Settings, name: str | None, hide: HideSecret) -> Provider:
-    """The model that ``tickertape serve`` puts behind its API."""
-    profile = profile_of(settings, name)
+def served_provider(settings: Settings, hide: HideSecret) -> Provider:
+    """The model that ``tickertape serve`` puts behind its API: the default profile's."""
+    profile = profile_of(settings, None)
     if profile.embedded:
         return sandbox_provider(settings)
     from tui.providers.registry import create
@@ -111,30 +112,42 @@ def served_provider(settings: Settings, name: str | None, hide: HideSecret) -> P
     return create(profile, api_key=key)
 
 
-def served_app(
-    *, paths: Paths, settings: Settings, profile: str | None, key: str | None, memory: bool,
+def serve(
+    *,
+    paths: Paths,
+    settings: Settings,
+    key: str | None,
+    memory: bool,
     hide: HideSecret,
-) -> Starlette:  # fmt: skip
-    """The Assistants server with its storage. Raises BusyError when another one has it."""
-    from tui.server.memory import MemoryAssistantStore
+    host: str,
+    port: int,
+    on_listening: Callable[[str], None],
+) -> None:
+    """Serve the Assistants API in the foreground until a signal; ``on_listening`` gets the URL.
+
+    Raises BusyError when another server has the storage, ConfigError for an address that cannot
+    be had.
+    """
+    from tui.server.app import create_app
+    from tui.server.serve import run_server
+
+    provider = served_provider(settings, hide)
+    hide(key)
+    model = profile_of(settings, None).model or "default"
+    store = _assistant_store(paths, memory)
+    app = create_app(provider=provider, store=store, api_key=key, models=[model])
+    run_server(app, host, port, on_listening)
+
+
+def _assistant_store(paths: Paths, memory: bool) -> AssistantStore:
+    if memory:
+        from tui.server.memory import MemoryAssistantStore
+
+        return MemoryAssistantStore()
     from tui.store.assistant_store import SqliteAssistantStore
 
-    provider = served_provider(settings, profile, hide)
-    hide(key)
-    model = profile_of(settings, profile).model or "default"
-    if memory:
-        return _server_app(provider, MemoryAssistantStore(), key, model)
     private_directory(paths.data)
-    store = SqliteAssistantStore.open(paths.server_database)
-    return _server_app(provider, store, key, model)
-
-
-def _server_app(
-    provider: Provider, store: AssistantStore, key: str | None, model: str
-) -> Starlette:
-    from tui.server.app import create_app
-
-    return create_app(provider=provider, store=store, api_key=key, models=[model])
+    return SqliteAssistantStore.open(paths.server_database)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tui.cli.context import Context, pass_context, with_profile
-from tui.wiring import served_app
+from tui.wiring import serve
 
 
 @click.command()
@@ -28,16 +28,15 @@ def command(
     The first line on standard output is the base URL to give to a client. Without a key only
     this machine can reach it; another address needs one.
     """
-    from tui.server.serve import run_server
-
     chosen = with_profile(context, profile)
     chosen.start_logging()
-    app = served_app(
+    serve(
         paths=chosen.paths,
         settings=chosen.settings,
-        profile=None,
         key=api_key,
         memory=memory,
         hide=chosen.hide,
+        host=host,
+        port=port,
+        on_listening=click.echo,
     )
-    run_server(app, host, port, on_listening=click.echo)
