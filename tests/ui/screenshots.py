@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-import cairosvg
+import cairosvg  # type: ignore[import-untyped]  # it ships no types
 
 from tests.ui.driving import make_app
 from tests.ui.fakes import FakeBackend

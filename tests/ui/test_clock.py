@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,23 +15,35 @@ from hypothesis import strategies as st
 from tui.ui.clock import FAST, SLOW, FrameClock
 
 
-class ManualLoop(asyncio.AbstractEventLoop):
+class ManualLoop:
     """A loop whose time the test moves; calls are kept with the moment they are due."""
 
     def __init__(self) -> None:
         self.at = 0.0
         self.due: list[tuple[float, asyncio.Handle]] = []
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return cast("asyncio.AbstractEventLoop", self)
+
     def get_debug(self) -> bool:
         return False
 
-    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         return self.call_later(0, callback, *args, context=context)
 
     call_soon_threadsafe = call_soon
 
-    def call_later(self, delay, callback, *args, context=None):  # type: ignore[no-untyped-def]
-        handle = asyncio.Handle(callback, args, self, context)
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self.loop, context)
         self.due.append((self.at + delay, handle))
         return handle
 
@@ -51,7 +67,7 @@ def make(cost: float = 0.0) -> tuple[FrameClock, ManualLoop, list[float]]:
         spent[0] += cost
         clock.painted()
 
-    clock = FrameClock(frame, now=lambda: loop.at, spent=lambda: spent[0], loop=loop)
+    clock = FrameClock(frame, now=lambda: loop.at, spent=lambda: spent[0], loop=loop.loop)
     return clock, loop, frames
 
 
@@ -89,7 +105,7 @@ def test_dear_frames_are_painted_thirty_times_a_second_and_cheap_ones_fast_again
 def test_no_frame_begins_before_the_last_one_is_on_screen() -> None:
     loop = ManualLoop()
     frames: list[float] = []
-    clock = FrameClock(lambda: frames.append(loop.at), now=lambda: loop.at, loop=loop)
+    clock = FrameClock(lambda: frames.append(loop.at), now=lambda: loop.at, loop=loop.loop)
     clock.wake()
     loop.run_until(1.0)
     clock.wake()
@@ -124,7 +140,7 @@ def test_every_change_is_painted_and_frames_keep_their_distance(gaps: list[float
     assert bool(frames) == bool(gaps)
     if gaps:
         assert frames[-1] >= at
-    assert all(later - earlier >= FAST - 1e-9 for earlier, later in zip(frames, frames[1:], strict=False))
+    assert all(later - earlier >= FAST - 1e-9 for earlier, later in itertools.pairwise(frames))
 
 
 async def test_wakes_from_other_threads_arrive() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from textual.pilot import Pilot
 
@@ -27,15 +29,18 @@ def log(pilot: Pilot[None]) -> str:
     return text_of(pilot, "#log")
 
 
+def says(pilot: Pilot[None], words: str) -> bool:
+    return words in log(pilot)
+
+
 async def test_text_appears_as_it_streams_and_a_correction_replaces_it() -> None:
     backend, run = in_thread()
     async with running(backend) as pilot:
         part = run.part(PartKind.TEXT)
-        shown = ""
         for word in ("alpha", " beta", " gamma"):
             run.emit(e.TextDelta(part_id=part, text=word))
-            shown += word
-            await until(pilot, lambda: shown in log(pilot))
+            await until(pilot, partial(says, pilot, word))
+        assert "alpha beta gamma" in log(pilot)
         run.correct(part, "delta epsilon")
         await until(pilot, lambda: "delta epsilon" in log(pilot))
         assert "alpha" not in log(pilot)
@@ -58,7 +63,7 @@ async def test_a_tool_call_goes_through_its_states_on_one_line() -> None:
     async with running(backend) as pilot:
         call = run.call("get_weather", '{"city": "Par', end=False)
         await until(pilot, lambda: "writing arguments, 13 characters" in log(pilot))
-        assert '◌ get_weather' in log(pilot)
+        assert "◌ get_weather" in log(pilot)
         run.emit(e.ArgumentsDelta(part_id="r1-p0", fragment='is"}'))
         run.emit(e.PartFinished(part_id="r1-p0"))
         await until(pilot, lambda: "○ get_weather  ready" in log(pilot))

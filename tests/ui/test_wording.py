@@ -20,8 +20,17 @@ def make_run(**fields: object) -> Run:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "now"), (-5, "now"), (59, "now"), (60, "1 min"), (3599, "59 min"), (3600, "1 h")]
-    + [(86_399, "23 h"), (86_400, "1 d"), (6 * 86_400, "6 d")],
+    [
+        (0, "now"),
+        (-5, "now"),
+        (59, "now"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (86_399, "23 h"),
+        (86_400, "1 d"),
+        (6 * 86_400, "6 d"),
+    ],
 )
 def test_ago(seconds: float, text: str) -> None:
     assert wording.ago(1_790_000_000 - seconds, 1_790_000_000) == text

@@ -18,6 +18,10 @@ from tui.ui import wording
 from tui.ui.arguments import PrettyArguments
 from tui.ui.sanitise import sanitise
 
+_SHARE = 0.4
+# The border and the question.
+_FRAME_ROWS = 3
+
 
 class ApprovalBar(Vertical):
     """Shows the oldest waiting call; it never takes the focus from someone who types."""
@@ -68,7 +72,7 @@ class ApprovalBar(Vertical):
         if call is None:
             self._call = None
             return
-        more = f", {waiting - 1} more after it" if waiting > 1 else ""
+        more = f", {waiting - 1} more" if waiting > 1 else ""
         self._head.update(
             Content.assemble(
                 ("? ", "bold"),
@@ -81,6 +85,11 @@ class ApprovalBar(Vertical):
             self._call = call
             self._arguments.update(_arguments_text(call))
             self.query_one("#approval-arguments").scroll_home(animate=False)
+
+    def fit(self, screen_height: int) -> None:
+        """Take at most two fifths of the screen; longer arguments scroll inside."""
+        rows = max(1, int(screen_height * _SHARE) - _FRAME_ROWS)
+        self.query_one("#approval-arguments").styles.max_height = rows
 
     def ask_again(self, run_id: RunId, call_id: CallId) -> None:
         """The decision could not be recorded."""

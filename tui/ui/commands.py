@@ -154,6 +154,18 @@ COMMANDS: tuple[Command, ...] = (
         help="Go to the end of the conversation and stay there",
     ),
     Command(
+        action="show_calls",
+        title="Inspector: tool calls",
+        help="Every call of a run with its arguments, output and times",
+        keys="alt+1",
+    ),
+    Command(
+        action="show_wire",
+        title="Inspector: raw events",
+        help="What came over the wire, in order, with arrival times",
+        keys="alt+2",
+    ),
+    Command(
         action="previous_run",
         title="Inspect an earlier run",
         help="Show the run before this one in the inspector",

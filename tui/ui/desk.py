@@ -112,11 +112,8 @@ class Desk:
         await self._services.conversations.decide(run_id, call_id, decision)
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
-        """The raw events of a run of the open thread; those the feed still brings are not news."""
-        thread = self.thread
-        events = await self._services.run_log.wire(run_id)
-        thread.have_wire(events)
-        return events
+        """The raw events of a run."""
+        return await self._services.run_log.wire(run_id)
 
     # --- small memories --------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from tui.ui.commands import BINDINGS, COMMANDS
 from tui.ui.composer import Composer
 from tui.ui.desk import Desk
 from tui.ui.dialogs import ConfirmScreen, KeyGroup, KeysScreen, LineScreen
+from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, Side, focus_into
 from tui.ui.sanitise import sanitise
 from tui.ui.screen import Connect, ThreadScreen
@@ -249,30 +250,40 @@ class MainScreen(ThreadScreen):
     @on(ToolLine.Selected)
     def _tool_selected(self, event: ToolLine.Selected) -> None:
         event.stop()
+        self._open_inspector()
+        self._inspector.select_call(event.call_id)
+        self._inspector.flush()
+
+    @on(InspectorPane.RunSelected)
+    def _run_selected(self, event: InspectorPane.RunSelected) -> None:
+        event.stop()
+        self._inspect(event.run_id)
+
+    def _open_inspector(self) -> None:
         if not self._panes.visible("inspector"):
             self._toggle("inspector")
-        self._later(self._inspect_call(event.run_id, event.call_id), "inspect")
-
-    async def _inspect_call(self, run_id: RunId, call_id: str) -> None:
-        if run_id != self._inspected:
-            await self._load_run(run_id)
-        self._inspector.select_call(call_id)
-        self._inspector.flush()
 
     def action_previous_run(self) -> None:
         """Inspect the run before."""
-        self._step_run(-1)
+        self._open_inspector()
+        self._inspector.action_step_run(-1)
 
     def action_next_run(self) -> None:
         """Inspect the run after."""
-        self._step_run(1)
+        self._open_inspector()
+        self._inspector.action_step_run(1)
 
-    def _step_run(self, step: int) -> None:
-        runs = [] if self._desk is None else list(self._desk.thread.transcript.runs)
-        place = runs.index(self._inspected) + step if self._inspected in runs else -1
-        if 0 <= place < len(runs):
-            self._inspect(runs[place])
-            self._say(f"Inspecting answer {place + 1} of {len(runs)}.")
+    def action_show_calls(self) -> None:
+        """The inspector's tool calls."""
+        self._open_inspector()
+        self._inspector.show_calls()
+        self._inspector.flush()
+
+    def action_show_wire(self) -> None:
+        """The inspector's raw events."""
+        self._open_inspector()
+        self._inspector.show_wire()
+        self._inspector.flush()
 
     # --- conversation ----------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Footer
 
 from tui.core.errors import TickertapeError
-from tui.core.events import Envelope, RunStarted
+from tui.core.events import Envelope
 from tui.core.models import RunId, ThreadId
 from tui.core.ports import LogItem, Services
 from tui.core.transcript import ToolCall
@@ -48,7 +48,7 @@ class ThreadScreen(Screen[None]):
         self._desk: Desk | None = None
         self._clock: FrameClock | None = None
         self._panes = PaneLayout()
-        self._inspected: RunId | None = None
+        self._place = "Starting…"
         self._remark = ""
         self._remark_timer: Timer | None = None
         self._draft_timer: Timer | None = None
@@ -103,11 +103,18 @@ class ThreadScreen(Screen[None]):
         try:
             services = await self._connect()
             desk = Desk(services, self._wake)
-            self._threads.show(await desk.start())
+            await self._start_desk(desk)
         except TickertapeError as error:
-            self._status.show(target="", run="Not started")
+            self._place = "Not started"
+            self._sync_state()
             await self._chat.show_notice(startup_problem(error))
-            return
+
+    async def _start_desk(self, desk: Desk) -> None:
+        try:
+            self._threads.show(await desk.start())
+        except TickertapeError:
+            desk.close()
+            raise
         self._desk = desk
         self._restore_choices(desk)
         self._wake()
@@ -164,8 +171,7 @@ class ThreadScreen(Screen[None]):
         thread = desk.thread
         self._chat.show(thread.transcript, welcome(desk.profile))
         run = thread.latest_run()
-        self._inspected = run.id if run else None
-        self._inspector.show(thread.transcript, self._inspected, ())
+        self._inspector.show(thread.transcript, run.id if run else None, ())
         self._inspector.flush()
         self._threads.set_current(thread.id)
         self._sync_state()
@@ -186,7 +192,6 @@ class ThreadScreen(Screen[None]):
             self._complain(error)
             return
         if desk.thread is thread:
-            self._inspected = run_id
             self._inspector.show(thread.transcript, run_id, wire)
             self._inspector.flush()
 
@@ -255,18 +260,15 @@ class ThreadScreen(Screen[None]):
                 self.run_worker(self._attempt(desk.mark_read(summary.id)), group="read")
 
     def _take(self, item: LogItem, desk: Desk) -> None:
-        transcript = desk.thread.transcript
         if isinstance(item, Envelope):
-            transcript.apply(item)
-            if isinstance(item.event, RunStarted):
-                self._inspected = item.run
-                self._inspector.show(transcript, item.run, ())
+            desk.thread.transcript.apply(item)
         self._chat.apply(item)
         self._inspector.apply(item)
 
     def _sync_state(self) -> None:
         desk = self._desk
         if desk is None:
+            self._status.show(target=self._place, run="", remark=self._remark)
             return
         thread = desk.thread
         run = thread.latest_run()
@@ -329,6 +331,7 @@ class ThreadScreen(Screen[None]):
         self._panes.resize(event.size.width, event.size.height)
         self._arrange_panes()
         self._composer.fit()
+        self._approval.fit(event.size.height)
 
     def _arrange_panes(self) -> None:
         self.set_class(not self._panes.wide, "-narrow")

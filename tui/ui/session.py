@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tui.core.feed import Feed
-from tui.core.models import Role, RunId, RunState, ThreadId, ToolState, WireEvent
+from tui.core.models import Role, RunState, ThreadId, ToolState
 from tui.core.ports import LogItem, Subscription
 from tui.core.transcript import Run, ToolCall, Transcript
 
@@ -25,9 +25,7 @@ class OpenThread:
         self.id = thread_id
         self.stored = stored
         self.transcript = Transcript(thread_id)
-        self.shown_run: RunId | None = None
         self._feed: Feed[LogItem] | None = None
-        self._wire_seen: dict[RunId, int] = {}
 
     @property
     def draft_key(self) -> str:
@@ -52,27 +50,9 @@ class OpenThread:
             self._feed.close()
             self._feed = None
 
-    def have_wire(self, events: Sequence[WireEvent]) -> None:
-        """These raw events are shown already; the feed may bring them again."""
-        for event in events:
-            self._note_wire(event)
-
     def drain(self) -> list[LogItem]:
-        """What arrived since the last call, without raw events that are shown already."""
-        if self._feed is None:
-            return []
-        return [item for item in self._feed.drain() if self._is_news(item)]
-
-    def _is_news(self, item: LogItem) -> bool:
-        if isinstance(item, WireEvent):
-            return self._note_wire(item)
-        return True
-
-    def _note_wire(self, event: WireEvent) -> bool:
-        if event.index <= self._wire_seen.get(event.run_id, -1):
-            return False
-        self._wire_seen[event.run_id] = event.index
-        return True
+        """What arrived since the last call, in order."""
+        return [] if self._feed is None else self._feed.drain()
 
     # --- questions the screen asks ----------------------------------------------------------
 

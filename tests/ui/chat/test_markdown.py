@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from tui.ui.chat.markdown import safe_growth, safe_parser
 from tui.ui.sanitise import sanitise
 
-_TRICKY = st.text(alphabet="ab#1 \n\x1b\u202e\u200d\u200c\ufe0f\u20e3👩💻ا✈", max_size=30)
+_TRICKY = st.text(alphabet="ab#1 \n\x1b\u202e\u200d\u200c\ufe0f\u20e3👩💻\u0627✈", max_size=30)
 
 
 def every_token(tokens: list[Token]) -> Iterator[Token]:

@@ -16,10 +16,21 @@ from textual.widget import Widget
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Which child is at the top of the view, and how far into it (0 to 1) the view begins."""
+    """Which child is at the top of the view, and how far into it the view begins.
+
+    In lines, as long as its lines break the same way; as a share (0 to 1) in another width.
+    """
 
     child: Widget
+    lines: float
     share: float
+    width: int
+
+    def top(self) -> float:
+        """Where the view has to begin now."""
+        region = self.child.virtual_region
+        same_width = region.width == self.width
+        return region.y + (self.lines if same_width else round(self.share * region.height))
 
 
 class ChatLog(VerticalScroll):
@@ -37,8 +48,10 @@ class ChatLog(VerticalScroll):
     class ReaderScrolled(Message):
         """The reader moved the view."""
 
-    def __init__(self) -> None:
+    def __init__(self, header: Widget) -> None:
         super().__init__(id="log")
+        # Not text: what one reads is never anchored to it.
+        self._header = header
         self.following = True
         self._place: _Place | None = None
 
@@ -102,8 +115,9 @@ class ChatLog(VerticalScroll):
         top = self.scroll_target_y
         for child in self.children:
             region = child.virtual_region
-            if child.display and region.bottom > top:
-                self._place = _Place(child, (top - region.y) / max(1, region.height))
+            if child is not self._header and child.display and region.bottom > top:
+                into = top - region.y
+                self._place = _Place(child, into, into / max(1, region.height), region.width)
                 return
 
     def keep_place(self) -> None:
@@ -115,9 +129,7 @@ class ChatLog(VerticalScroll):
         place = self._place
         if self.following or place is None or not place.child.is_attached:
             return
-        region = place.child.virtual_region
-        target = region.y + round(place.share * region.height)
-        self.scroll_to(y=target, animate=False, immediate=True)
+        self.scroll_to(y=place.top(), animate=False, immediate=True)
 
     def _hold(self) -> None:
         """Let Textual keep the end in view while following.

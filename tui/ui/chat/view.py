@@ -63,8 +63,8 @@ class ChatView(Vertical):
         self._unfolded = False
         self._unseen = False
         self._empty: Widget | None = None
-        self._log = ChatLog()
         self._older = Static(id="older", markup=False)
+        self._log = ChatLog(self._older)
         self._below = Static("↓ New below, End returns", id="below", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -222,7 +222,7 @@ class ChatView(Vertical):
         event.stop()
         if self.following:
             self._set_unseen(False)
-        if self._hidden and self._log.scroll_target_y <= 1:
+        elif self._hidden and self._log.scroll_target_y <= 1:
             self._load_older()
 
     def _load_older(self) -> None:

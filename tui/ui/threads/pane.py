@@ -131,8 +131,9 @@ class ThreadsPane(Vertical):
         self._list.add_options(
             Option(self._prompt(self._summaries[each]), id=each) for each in self._order
         )
-        if under_cursor in self._order:
-            self._list.highlighted = self._order.index(under_cursor)
+        if self._order:
+            place = dict(zip(self._order, range(len(self._order)), strict=True))
+            self._list.highlighted = place.get(under_cursor or "", 0)
 
     def _redraw(self, thread_id: ThreadId) -> None:
         if thread_id in self._order:

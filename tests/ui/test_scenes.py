@@ -1,0 +1,66 @@
+"""Snapshots of the scenes, each with what a person must read and where the keys go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.driving import focused, make_app, screen_text, status, text_of
+from tests.ui.fakes import FakeBackend
+from tests.ui.scenes import SCENES, Scene
+
+# What the whole screen, the conversation, the inspector and the status line must say.
+READS: dict[str, dict[str, tuple[str, ...]]] = {
+    "first-start": {"#chat": ("New thread", "Ctrl+G", "F1"), "#status": ("sandbox",)},
+    "streaming-answer": {
+        "#chat": ("Clocks and products", "from zoneinfo import", "now = dateti"),
+        "#status": ("Answering · 3 s · 2 rounds",),
+    },
+    "parallel-calls": {
+        "#chat": ("○ current_time ready", "◌ search_flights writing arguments, 52 char"),
+        "#status": ("Answering · 1 s",),
+    },
+    "approval": {
+        "#approval": ("Run send_mail?", "1 more", '"to": "ada@example.org"'),
+        "#composer": ("and then",),
+        "#status": ("Waiting for you",),
+    },
+    "raw-events": {"#inspector": ("run.created", "run.step.delta")},
+    "failed-run": {
+        "#chat": ("✗ current_time", "too many requests in this minute", "press F5"),
+        "#status": ("Failed",),
+    },
+    "threads-overlay": {"#threads": ("● Release notes for 0.3", "• Why is the sky blue?")},
+    "inspector-overlay": {"#inspector": ("search_flights", "NRT")},
+    "light": {"#chat": ("Both cities were asked at the same moment",), "#status": ("412 in",)},
+    "keys": {},
+}
+FOCUS = {"threads-overlay": "thread-list", "inspector-overlay": "calls", "keys": None}
+
+
+def _assert_reads(pilot: Pilot[None], scene: Scene) -> None:
+    kind = scene.name.rpartition("-")[0]
+    for selector, texts in READS[kind].items():
+        said = " ".join(text_of(pilot, selector).split())
+        for text in texts:
+            assert text in said, f"{text!r} is missing in {selector}:\n{screen_text(pilot)}"
+    if kind == "keys":
+        assert "Approve the tool call" in screen_text(pilot)
+    else:
+        assert focused(pilot) == FOCUS.get(kind, "composer")
+        assert status(pilot)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_scene(scene: Scene, snap_compare: Callable[..., Any]) -> None:
+    backend = FakeBackend()
+    scene.prepare(backend)
+
+    async def run_before(pilot: Pilot[None]) -> None:
+        await scene.run(pilot, backend)
+        _assert_reads(pilot, scene)
+
+    assert snap_compare(make_app(backend), terminal_size=scene.size, run_before=run_before)
