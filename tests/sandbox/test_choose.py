@@ -127,6 +127,7 @@ def test_what_has_nothing_to_do_with_a_tool_calls_none(text: str) -> None:
         ),
         ("search docs for 'a' with a limit of 3", [("search_docs", {"query": "a", "limit": 3})]),
         ("add 2 and 3, and 4 and 5", [("add", {"a": 2, "b": 3}), ("add", {"a": 4, "b": 5})]),
+        ("add 2, 3 and 4", [("add", {"a": 2, "b": 3})]),
         (
             "convert to EUR from USD 50.5",
             [("convert_currency", {"amount": 50.5, "from_currency": "USD", "to_currency": "EUR"})],
