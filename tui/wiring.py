@@ -6,6 +6,7 @@ Heavy parts (SDK, server, store) are imported where they are first needed, never
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from tui.config.paths import private_directory
 from tui.config.preferences import LocalPreferences
 from tui.config.secrets import api_key
 from tui.config.settings_file import profile_of
+from tui.core.errors import TickertapeError
 from tui.core.ports import ApprovalPolicy, AssistantStore, Provider, Services, Toolset
 from tui.core.settings import Paths, Profile, Settings
 from tui.engine.conversations import EngineConversations
@@ -84,6 +86,15 @@ class Providers:
         app = create_app(provider=provider, store=store, api_key=key, models=["sandbox"])
         self._server = EmbeddedServer(app)
         return self._server.start()
+
+    async def warm(self) -> None:
+        """Do the slow part of a first message early: imports, and the embedded server."""
+        from tui.providers.registry import warm
+
+        with contextlib.suppress(TickertapeError):  # the message itself will say what is wrong
+            profile = self.profile(None)
+            await asyncio.to_thread(warm, profile)
+            await self.provider(profile)
 
     async def close(self) -> None:
         """Give back connections, then stop the embedded server."""
@@ -160,6 +171,10 @@ class Backend:
     providers: Providers
     toolset: Toolset
     store: SqliteThreadStore
+
+    def warm(self) -> None:
+        """Get ready for a first message, in the background."""
+        self.engine.begin(self.providers.warm())
 
     def close(self) -> None:
         """Cancel what runs, write everything down, end every thread and process. Blocking."""

@@ -27,6 +27,7 @@ def run_app(context: Context) -> None:
 
         backend = context.backend(ReadOnlyPolicy())
         backends.append(backend)
+        backend.warm()
         return backend.services
 
     async def connect() -> Services:

@@ -53,7 +53,7 @@ class Limits:
 class SandboxSettings:
     """``rate`` is in tokens a second; 0 means: as fast as possible."""
 
-    rate: float = 80.0
+    rate: float = 40.0
     scenario: Path | None = None
 
 

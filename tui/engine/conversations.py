@@ -148,7 +148,6 @@ class EngineConversations:
                 message_id=command.message_id,
                 parent_id=transcript.leaf_id,
                 role=Role.USER,
-                author="user",
                 parts=(PartInput(text=command.text),),
             )
             log.append(message)

@@ -41,6 +41,10 @@ class EngineThread:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         return await asyncio.shield(asyncio.wrap_future(future))
 
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start ``work`` on the engine's loop and let it go on by itself."""
+        asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def stop(self) -> None:
         """End the loop and its thread; what still runs there is cancelled."""
         asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result(timeout=5)

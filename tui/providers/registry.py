@@ -22,3 +22,9 @@ def create(profile: Profile, *, api_key: str | None) -> Provider:
         f"The profile {profile.name!r} uses an unknown protocol: {profile.protocol}.",
         hint=f"Known here: {', '.join(PROTOCOLS)}.",
     )
+
+
+def warm(profile: Profile) -> None:
+    """Import what the profile's first request needs. Takes a second: never on an event loop."""
+    if profile.protocol == "assistants":
+        import openai.resources.beta.threads  # noqa: F401 - imported to be there later
