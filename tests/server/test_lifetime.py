@@ -20,7 +20,7 @@ import httpx2
 import openai
 import pytest
 
-from tests.server.conftest import Peer, decode_events
+from tests.server.conftest import Peer, decode_events, until
 from tests.server.scripted import (
     Hold,
     Script,
@@ -157,6 +157,21 @@ def test_it_stops_within_two_seconds_when_a_client_does_not_read() -> None:
         server.stop()
         assert time.monotonic() - begun < 2
         response.close()
+
+
+async def test_a_response_ends_when_its_client_leaves() -> None:
+    provider = ScriptedProvider(lambda *_: [*say("a")[:3], Hold("for ever")])
+    app = create_app(provider=provider, store=MemoryAssistantStore(), api_key=None, models=["m"])
+    server = EmbeddedServer(app)
+    open_responses = app.state.runs._streams._open  # nothing else shows a response left behind
+    with httpx2.Client(base_url=server.start(), timeout=20) as client:
+        path, body = prepare(client)
+        with client.stream("POST", path, json={**body, "stream": True}) as response:
+            next(response.iter_bytes())
+            assert len(open_responses) == 1
+        await until(lambda: not open_responses)
+        assert client.get(path).json()["data"][0]["status"] == "in_progress"
+    await asyncio.to_thread(server.stop)
 
 
 def test_stopping_is_harmless_before_the_start_and_twice() -> None:

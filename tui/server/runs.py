@@ -85,7 +85,6 @@ class ActiveRuns:
 
     async def stop(self) -> None:
         """Stop all runs as they are; the next start of a persistent server marks them failed."""
-        self.end_streams()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
