@@ -15,7 +15,7 @@ from tests.store.log_builder import LogBuilder, everything
 from tests.store.random_logs import random_logs
 from tui.core import events as e
 from tui.core.events import Envelope, Event
-from tui.core.models import Decision, PartKind, Usage
+from tui.core.models import Decision, PartKind, ToolRef, Usage
 from tui.core.transcript import Transcript
 from tui.store.deltas import merge_deltas
 from tui.store.thread_store import SqliteThreadStore
@@ -98,7 +98,14 @@ async def test_what_comes_after_the_fold_still_finds_what_it_is_about(tmp_path: 
     build.started()
     build.answering()
     build.calling()
-    build.calling("c2", index=2)
+    undecided = e.PartStarted(
+        message_id="a1",
+        part_id="a1-c2",
+        index=2,
+        kind=PartKind.TOOL_CALL,
+        tool=ToolRef(name="f", call_id="c2"),
+    )
+    build.add(undecided, "r1")
     build.ended()
     late: list[tuple[Event, str | None]] = [
         (e.AnnotationAdded(part_id="a1-text", annotation={"url": "x"}), None),
@@ -163,7 +170,9 @@ async def test_half_a_surrogate_pair_survives(tmp_path: Path) -> None:
         assert everything(loaded) == everything(build.live)
         assert await store.draft("new") == "\udc80"
         assert [each.messages for each in await store.threads()] == [2]
-        store.append([*build.asked("m2", "\ud83d"), *build.ended()])
+        store.append(build.asked("m2", "\ud83d"))
+        assert [each.messages for each in await store.threads()] == [3]
+        store.append(build.ended())
         assert [each.messages for each in await store.threads()] == [3]
         loaded = await store.load("thread-1")
         assert loaded is not None
