@@ -70,15 +70,26 @@ async def test_a_failing_tool_keeps_its_worker(
     ("body", "words"),
     [
         ("import os; os._exit(3)", "it exited with status 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "it was killed by SIGKILL"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "it was killed by SIGSEGV"),
-        ("import os; os.closerange(3, 100); import time; time.sleep(3600)", "ended: it "),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL); go()", "killed by SIGKILL"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV); go()", "killed by SIGSEGV"),
+        # A tool can reach the worker's own connection; ending it ends the worker.
+        (
+            (
+                "import os, socket, stat\n for fd in range(3, 50):\n  try:\n"
+                "   if stat.S_ISSOCK(os.fstat(fd).st_mode): socket.socket(fileno=fd).shutdown(2)\n"
+                "  except OSError: pass\n go()"
+            ),
+            "killed by SIGKILL",
+        ),
     ],
+    ids=["exit", "kill", "crash", "hang up"],
 )
 async def test_a_tool_that_ends_its_worker_gets_another_at_the_next_call(
     workshop: Workshop, body: str, words: str
 ) -> None:
-    workshop.write("x.py", f"@tool\ndef x():\n {body}\n{FINE}")
+    # A signal to oneself may take a moment to arrive.
+    wait = "import threading\ndef go(): threading.Event().wait()\n"
+    workshop.write("x.py", f"{wait}@tool\ndef x():\n {body}\n{FINE}")
     toolset = workshop.toolset()
     output = await call(toolset, "x")
     assert output.is_error
@@ -292,7 +303,7 @@ async def test_a_tool_that_speaks_for_the_worker_is_ended(workshop: Workshop) ->
     toolset = workshop.toolset()
     output = await call(toolset, "x")
     assert output.is_error
-    assert "broke off" in output.text
+    assert "it sent what is not a reply" in output.text
     assert (await call(toolset, "fine")).text == "fine"
 
 

@@ -30,6 +30,7 @@ from tui.tools.protocol import (
 
 _CANCEL_GRACE = 0.2  # seconds a cancelled call has to end by itself
 _KILL_TIMEOUT = 2.0  # seconds after SIGKILL before we stop waiting for the process to be gone
+_EXIT_TIMEOUT = 2.0  # seconds for the process to be gone once its connection is
 _DRAIN_TIMEOUT = 0.5  # seconds to read what a dead worker had still sent
 
 # The root is named because the package may run from a source tree that is not installed.
@@ -166,7 +167,7 @@ class WorkerProcess:
             await asyncio.wait({reading, exiting}, return_when=asyncio.FIRST_COMPLETED)
             self.ended = True
             # A connection ends a moment before its process does; how that ended is worth knowing.
-            await asyncio.wait({exiting}, timeout=_DRAIN_TIMEOUT)
+            await asyncio.wait({exiting}, timeout=_EXIT_TIMEOUT)
             self._kill("" if exiting.done() else "it broke off its connection")
             # A process that left the group may hold the socket open: no waiting for the end.
             await asyncio.wait({reading}, timeout=_DRAIN_TIMEOUT)
@@ -189,10 +190,14 @@ class WorkerProcess:
                 call.result.set_result(ToolOutput(text=text, is_error=True))
 
     async def _read(self) -> None:
-        # A line that is too long or not a reply: its sender cannot be trusted to go on.
-        with contextlib.suppress(OSError, ValueError):
+        try:
             while line := await self._reader.readline():
                 self._take(decode_reply(line))
+        except OSError:
+            return  # the connection was reset, which is an end like any other
+        except ValueError:
+            # Too long a line, or not a reply: whoever sent it cannot be trusted to go on.
+            self._kill("it sent what is not a reply")
 
     def _take(self, reply: Ready | Output | Result) -> None:
         if isinstance(reply, Ready):
