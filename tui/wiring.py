@@ -178,7 +178,7 @@ class Backend:
 
     def close(self) -> None:
         """Cancel what runs, write everything down, end every thread and process. Blocking."""
-        asyncio.run(self.engine.call(self._close()))
+        self.engine.wait(self._close())
         self.engine.stop()
         self.store.close()
 
@@ -200,6 +200,12 @@ def start_backend(
     private_directory(paths.data)
     store = SqliteThreadStore.open(paths.database)
     engine = EngineThread()
+    try:
+        engine.wait(store.recover())
+    except BaseException:
+        engine.stop()
+        store.close()
+        raise
     toolset = LocalToolset(paths.tools_dir)
     providers = Providers(settings, hide)
     threads = Threads(store)
@@ -218,7 +224,6 @@ def start_backend(
         catalog=ConfigCatalog(settings, toolset),
         preferences=preferences_of(paths),
     )
-    asyncio.run(engine.call(store.recover()))
     return Backend(
         services=services,
         engine=engine,

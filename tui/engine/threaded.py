@@ -41,6 +41,10 @@ class EngineThread:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         return await asyncio.shield(asyncio.wrap_future(future))
 
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the engine's loop and block until it is done."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Start ``work`` on the engine's loop and let it go on by itself."""
         asyncio.run_coroutine_threadsafe(work, self._loop)
