@@ -62,7 +62,7 @@ async def test_a_tool_call_goes_through_its_states_on_one_line() -> None:
     backend, run = in_thread()
     async with running(backend) as pilot:
         call = run.call("get_weather", '{"city": "Par', end=False)
-        await until(pilot, lambda: "writing arguments, 13 characters" in log(pilot))
+        await until(pilot, lambda: "streaming, 13 chars" in log(pilot))
         assert "◌ get_weather" in log(pilot)
         run.emit(e.ArgumentsDelta(part_id="r1-p0", fragment='is"}'))
         run.emit(e.PartFinished(part_id="r1-p0"))

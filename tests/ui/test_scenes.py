@@ -20,7 +20,7 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
         "#status": ("Answering · 3 s · 2 rounds",),
     },
     "parallel-calls": {
-        "#chat": ("○ current_time ready", "◌ search_flights writing arguments, 52 char"),
+        "#chat": ("○ current_time ready", "◌ search_flights streaming, 52 chars"),
         "#status": ("Answering · 1 s",),
     },
     "approval": {

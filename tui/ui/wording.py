@@ -76,11 +76,11 @@ def tool_state(call: ToolCall) -> str:
     """Where a call stands, in a few words."""
     match call.state:
         case ToolState.STREAMING:
-            return f"writing arguments, {count(len(call.arguments), 'character')}"
+            return f"streaming, {len(call.arguments):,} chars"
         case ToolState.WAITING:
             return call.status or "ready"
         case ToolState.APPROVAL:
-            return "waits for you: F8 approve, F9 deny"
+            return "F8 approve, F9 deny"
         case ToolState.RUNNING:
             return call.status or "running"
         case ToolState.DENIED:
