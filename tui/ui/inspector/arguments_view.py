@@ -40,10 +40,13 @@ class ArgumentsView(LineWidget):
         return str(self._document.raw)
 
     def show(
-        self, text: str, *, title: str = "", lenient: bool = False, growing: bool = False
+        self, text: str, *, title: str = "", plain: bool = False, growing: bool = False
     ) -> None:
-        """Show another text, from its top, or following its end if it is ``growing``."""
-        self._document = Document(text, lenient=lenient)
+        """Show another text, from its top, or following its end if it is ``growing``.
+
+        ``plain`` text is shown line for line and need not be JSON.
+        """
+        self._document = Document(text, plain=plain)
         self._title = title
         self._scroll = Scroll(None if growing else 0)
 

@@ -32,8 +32,8 @@ class CallsView(LineWidget):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "step(-1)", "Earlier call"),
-        Binding("down", "step(1)", "Later call"),
+        Binding("up", "step(-1)", "Earlier call", show=False),
+        Binding("down", "step(1)", "Select call", key_display="↑↓"),
         Binding("pageup", "scroll(-1)", "Scroll up", show=False),
         Binding("pagedown", "scroll(1)", "Scroll", key_display="pgup/dn"),
         Binding("home", "jump(0)", "First call", show=False),

@@ -11,7 +11,7 @@ from tui.core.models import MessageId, ToolOrigin, ToolState
 from tui.core.transcript import ToolCall
 from tui.ui.inspector.document import Document, output_document
 from tui.ui.inspector.lines import ScreenRow, Scroll, Tone, thumb_rows
-from tui.ui.inspector.measure import duration, size
+from tui.ui.inspector.measure import characters, duration
 from tui.ui.inspector.rows import Rows
 from tui.ui.wording import SYMBOLS, one_line
 
@@ -94,7 +94,7 @@ class Card:
         name = one_line(call.name + (f" @{call.server}" if call.server else ""), 80)
         for facts in ([word, measure], [word], []):
             right = "  ".join(filter(None, facts))
-            room = width - 3 - len(right) - 2 * bool(right)
+            room = width - 3 - len(right) - 3 * bool(right)
             if room >= min(cell_len(name), 12) or not facts:
                 break
         room = max(0, room)
@@ -122,7 +122,10 @@ class Card:
             for place, row in enumerate(_slice(sections, first, height, bar))
         ]
         if foot:
-            rows.append(ScreenRow((("╵ ", bar), (self._times(), "note"))))
+            times = self._times()
+            if len(times) > width - _GUTTER:
+                times = times.replace(" → ", "→")
+            rows.append(ScreenRow((("╵ ", bar), (times, "note"))))
         return rows
 
     def _foot(self, height: int) -> int:
@@ -237,7 +240,7 @@ def _word(call: ToolCall, width: int) -> str:
 
 def _measure(call: ToolCall) -> str:
     if call.state is ToolState.STREAMING:
-        return size(len(call.arguments), "ch")
+        return characters(len(call.arguments))
     if call.first_delta_mono is None or call.finished_mono is None:
         return ""
     return duration(call.finished_mono - call.first_delta_mono)

@@ -46,10 +46,9 @@ class InspectorHeading(LineWidget, can_focus=False):
     def _labels(self, width: int) -> list[tuple[str, Tone]]:
         pieces: list[tuple[str, Tone]] = []
         for place, name in enumerate(_TABS):
-            count = f" {self._counts[place]:,}"
             key = f"{place + 1} " if width >= _ROOM_FOR_KEYS else ""
             tone: Tone = "tab-active" if place == self._tab else "tab"
-            pieces += [(f" {key}", "note"), (name, tone), (f"{count} ", "note")]
+            pieces += [(f" {key}", "key"), (name, tone), (f" ({self._counts[place]:,}) ", "note")]
         return pieces
 
     def on_click(self, event: events.Click) -> None:

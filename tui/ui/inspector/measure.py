@@ -14,10 +14,19 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def size(number: int, unit: str) -> str:
-    """``312 B``, ``1.2 kB``, ``1.0 MB``; the unit is ``B`` or ``ch``."""
+def size(text: str) -> str:
+    """What it takes as UTF-8: ``312 B``, ``1.2 kB``, ``1.0 MB``."""
+    return _scaled(len(text.encode("utf-8", "replace")), " ", "B")
+
+
+def characters(number: int) -> str:
+    """``312 chars``, ``1.2k chars``."""
+    return _scaled(number, "", " chars")
+
+
+def _scaled(number: int, space: str, unit: str) -> str:
     if number < 1000:
-        return f"{number} {unit}"
+        return f"{number}{space}{unit}"
     if number < 999_950:
-        return f"{number / 1000:.1f} k{unit}"
-    return f"{number / 1_000_000:.1f} M{unit}"
+        return f"{number / 1000:.1f}{space}k{unit}"
+    return f"{number / 1_000_000:.1f}{space}M{unit}"

@@ -198,8 +198,7 @@ class InspectorPane(Vertical):
                 self._wire.focus()
             self._event.display = False
             return
-        length = size(len(event.data.encode("utf-8", "replace")), "B")
-        title = f"{event.index}  {event.name}  {length}"
-        self._event.show(event.data, title=title, lenient=event.data == _END_OF_STREAM)
+        title = f"{event.index} · {event.name} · {size(event.data)}"
+        self._event.show(event.data, title=title, plain=event.data == _END_OF_STREAM)
         self._event.display = self._tab == _WIRE
         self._event.repaint()

@@ -201,7 +201,7 @@ def _clusters(text: str, escapes: bool) -> Iterator[_Cluster]:
             yield 1, shown, len(shown)
             continue
         for unit in units.split(source):
-            if unit == "\t" or unit.startswith("\\"):
+            if unit == "\t" or (escapes and unit.startswith("\\")):
                 yield len(unit), unit, len(unit)
             else:
                 for start, end, cells in split_graphemes(unit)[0]:

@@ -20,6 +20,7 @@ _EMPTY = (
     "The raw events of the run appear here, exactly as the server sent them, in order, with the "
     "time since the run began."
 )
+_ROOM_FOR_SIZE = 48
 # What to see at a glance: the ends of names that mean good, bad or your turn.
 _TONES: dict[str, Tone] = {
     "delta": "note",
@@ -37,8 +38,8 @@ class WireView(LineWidget):
     """A list that lays out only the lines in view. Without a cursor it follows the newest."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "step(-1)", "Earlier event"),
-        Binding("down", "step(1)", "Later event"),
+        Binding("up", "step(-1)", "Earlier event", show=False),
+        Binding("down", "step(1)", "Select event", key_display="↑↓"),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "jump(0)", "First event", show=False),
@@ -106,7 +107,7 @@ class WireView(LineWidget):
         event = self._events[place]
         number = f"{event.index:>{len(str(self._events[-1].index)) + 1}} "
         when = f"{event.mono - self._began:>+8.3f} "
-        length = f"{size(len(event.data.encode('utf-8', 'replace')), 'B'):>8} "
+        length = f"{size(event.data):>8} " if width >= _ROOM_FOR_SIZE else ""
         room = max(0, width - len(number) - len(when) - len(length) - 1)
         tone = _TONES.get(event.name.rpartition(".")[2], "plain")
         pieces: tuple[tuple[str, Tone], ...] = (
@@ -189,6 +190,8 @@ def _ending(name: str, room: int) -> str:
     """The name in exactly ``room`` cells; when it is too long its end says more than its start."""
     if cell_len(name) <= room:
         return set_cell_size(name, room)
-    while name and cell_len(name) >= room:
-        name = name[1:]
-    return set_cell_size("…" + name, room) if room else ""
+    while cell_len(name) >= room > 0:
+        _, dot, rest = name.partition(".")
+        # A name is cut at a dot where it has one.
+        name = rest if dot and rest else name[1:]
+    return set_cell_size("…" + name, max(0, room))
