@@ -116,6 +116,7 @@ class ScriptedProvider:
     given: list[TurnInput] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     closed: bool = False
+    slow_to_cancel: bool = False  # until the gate "cancel" opens
     _gates: dict[str, asyncio.Event] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -170,6 +171,8 @@ class ScriptedSession:
 
     async def cancel(self) -> Outcome:
         self.provider.cancelled.append(self.request.run_id)
+        if self.provider.slow_to_cancel:
+            await self.provider._gate("cancel").wait()
         return Outcome.CANCELLED
 
 

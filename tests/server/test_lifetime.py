@@ -109,6 +109,22 @@ def test_a_run_expires_when_nobody_brings_outputs() -> None:
         assert again.status_code == 200
 
 
+def test_outputs_are_late_as_soon_as_the_time_is_up() -> None:
+    with served(waiting, run_expiry=0.05) as (client, provider, _):
+        provider.slow_to_cancel = True
+        path, body = prepare(client)
+        client.post(path, json={**body, "stream": True})
+        while not provider.cancelled:
+            pass
+        run = client.get(path).json()["data"][0]
+        outputs = {"tool_outputs": [{"tool_call_id": "c", "output": "late"}]}
+        late = client.post(f"{path}/{run['id']}/submit_tool_outputs", json=outputs)
+        assert late.status_code == 400
+        assert '"expired" do not accept' in late.text
+        provider.release("cancel")
+        until_status(client, path, "expired")
+
+
 def test_outputs_in_time_stop_the_clock() -> None:
     def script(request: RunRequest, given: TurnInput, turn: int) -> list[Step]:
         return waiting() if turn == 1 else [Hold("beyond the expiry"), *say("ok"), end()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.server.conftest import Peer
-from tests.server.scripted import call, end, say
+from tests.server.scripted import Hold, call, end, say
 from tui.core.models import JsonObject
 
 RUN_FIELDS = {
@@ -236,6 +236,39 @@ def test_metadata_changes_of_an_active_run_last(peer: Peer) -> None:
     peer.stream(f"{one}/submit_tool_outputs", outputs)
     run = ok(peer.http.get(one))
     assert (run["status"], run["metadata"]) == ("completed", {"k": "v"})
+
+
+def test_what_clients_do_to_a_message_being_written_lasts(peer: Peer) -> None:
+    steps = [*say("a", "b")[:3], Hold("changed"), *say("a", "b")[3:], *say("c", name="n"), end()]
+    thread = peer.thread()
+    path = f"/threads/{thread}/messages"
+    assistant = peer.assistant(lambda *_: steps)
+    peer.post(f"/threads/{thread}/runs", {"assistant_id": assistant})
+    while not (found := ok(peer.http.get(path))["data"]):
+        pass
+    one = f"{path}/{found[0]['id']}"
+    assert ok(peer.post(one, {"metadata": {"k": "v"}}))["status"] == "in_progress"
+    peer.provider.release("changed")
+    while ok(peer.http.get(f"/threads/{thread}/runs"))["data"][0]["status"] != "completed":
+        pass
+    message = ok(peer.http.get(one))
+    assert (message["status"], message["metadata"]) == ("completed", {"k": "v"})
+    assert message["content"][0]["text"]["value"] == "ab"
+
+
+def test_a_message_deleted_while_it_is_written_stays_deleted(peer: Peer) -> None:
+    steps = [*say("a")[:3], Hold("deleted"), *say("a")[3:], end()]
+    thread = peer.thread()
+    path = f"/threads/{thread}/messages"
+    assistant = peer.assistant(lambda *_: steps)
+    peer.post(f"/threads/{thread}/runs", {"assistant_id": assistant})
+    while not (found := ok(peer.http.get(path))["data"]):
+        pass
+    ok(peer.http.delete(f"{path}/{found[0]['id']}"))
+    peer.provider.release("deleted")
+    while ok(peer.http.get(f"/threads/{thread}/runs"))["data"][0]["status"] != "completed":
+        pass
+    assert ok(peer.http.get(path))["data"] == []
 
 
 def test_models(peer: Peer) -> None:

@@ -37,8 +37,7 @@ class Subscriber:
         self._ready.set()
 
     def leave(self) -> None:
-        """The reader is gone, or the server stops: nothing queued matters any more."""
-        self._items.clear()
+        """The reader is gone, or the server stops: end the response, pause or not."""
         self.push(Ending.CLEAN)
         self._over.set()
 
