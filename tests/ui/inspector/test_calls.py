@@ -74,10 +74,11 @@ async def test_a_call_goes_through_its_states() -> None:
         assert "run 1.50 s" in text
 
 
-async def test_the_final_arguments_correct_the_streamed_ones() -> None:
+@pytest.mark.parametrize("end", ["", "}"])
+async def test_the_final_arguments_correct_the_streamed_ones(end: str) -> None:
     script = Script()
     script.begin()
-    script.call("c1", "tool", '{"n": 1')
+    script.call("c1", "tool", '{"n": 1' + end)
     host = Host(script)
     async with host.run_test(size=(60, 20)) as pilot:
         assert '"n": 1' in host.text()
@@ -174,8 +175,8 @@ async def test_it_follows_the_end_until_the_reader_scrolls() -> None:
         assert "chars" in before
         assert before.splitlines()[4:] == after.splitlines()[4:]
         await pilot.press("pagedown", "pagedown")
-        host.script.more("c1", ", 201")
-        assert "201" in await _frame(pilot, host)
+        host.script.more("c1", "".join(f", {n}" for n in range(201, 260)))
+        assert "259" in await _frame(pilot, host)
 
 
 async def _wheel(pilot: Pilot[None], host: Host, kind: type[MouseEvent], times: int) -> None:

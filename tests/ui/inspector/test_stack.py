@@ -51,7 +51,7 @@ def test_the_open_ones_share_evenly_and_small_ones_leave_the_rest() -> None:
 
 
 def test_the_chosen_one_is_served_first() -> None:
-    assert arrange(2, {0: 50, 1: 15}, 22, chosen=1) == [Slot(0, 5), Slot(1, 15)]
+    assert arrange(2, {0: 10, 1: 15}, 22, chosen=1) == [Slot(0, 5), Slot(1, 15)]
 
 
 def test_what_is_left_out_is_counted() -> None:

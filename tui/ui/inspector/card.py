@@ -18,6 +18,8 @@ from tui.ui.wording import SYMBOLS, one_line
 _BAR = "│ "
 # From this width on there is room for whole words.
 _WIDE = 56
+# A name up to this long is worth more than the size or the duration.
+_WHOLE_NAME = 20
 _GUTTER = 2
 _ROOM_FOR_TIMES = 3
 _TONES: dict[ToolState, Tone] = {
@@ -95,7 +97,7 @@ class Card:
         for facts in ([word, measure], [word], []):
             right = "  ".join(filter(None, facts))
             room = width - 3 - len(right) - 3 * bool(right)
-            if room >= min(cell_len(name), 12) or not facts:
+            if room >= min(cell_len(name), _WHOLE_NAME) or not facts:
                 break
         room = max(0, room)
         shown = name if cell_len(name) <= room else set_cell_size(name, max(0, room - 1)) + "…"
