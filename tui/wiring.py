@@ -194,7 +194,7 @@ def start_backend(
 ) -> Backend:
     """Open the store and start the engine. Blocking; raises StoreError or ConfigError."""
     from tui.store.thread_store import SqliteThreadStore
-    from tui.tools.local import LocalToolset
+    from tui.tools.local import OWN_KEYS, LocalToolset
 
     private_directory(paths.config)
     private_directory(paths.data)
@@ -206,7 +206,8 @@ def start_backend(
         engine.stop()
         store.close()
         raise
-    toolset = LocalToolset(paths.tools_dir)
+    keys = {profile.api_key_env for profile in settings.profiles.values()}
+    toolset = LocalToolset(paths.tools_dir, hidden={*OWN_KEYS, *keys})
     providers = Providers(settings, hide)
     threads = Threads(store)
     conversations = EngineConversations(

@@ -233,6 +233,14 @@ async def test_a_call_that_cannot_be_recorded_is_not_run() -> None:
     assert "disk is full" in run.error.message
 
 
+async def test_tools_that_cannot_be_offered_are_told_once() -> None:
+    world = World(said("one"), said("two", message="m2"))
+    broken = Problem(code="tool_file", message="garden.py has a mistake.", hint="Mend it.")
+    world.toolset.broken = (broken,)
+    assert (await world.ask()).notices == ["garden.py has a mistake. Mend it."]
+    assert (await world.ask()).notices == []
+
+
 async def test_only_the_calls_that_the_provider_names_are_run() -> None:
     turn = list(called(("c1", "echo", "{}"), ("c2", "echo", "{}")))
     end = turn[-1]

@@ -35,11 +35,15 @@ class FakeToolset:
 
     functions: Mapping[str, Function]
     called: list[CallId] = field(default_factory=list)
+    broken: Sequence[Problem] = ()
     running: int = 0
     most: int = 0
 
     async def specs(self) -> Sequence[ToolSpec]:
         return tuple(ToolSpec(name=name) for name in self.functions)
+
+    def problems(self) -> Sequence[Problem]:
+        return self.broken
 
     def validate(self, name: str, arguments: str) -> Problem | None:
         if name not in self.functions:

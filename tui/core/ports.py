@@ -187,6 +187,10 @@ class Toolset(Protocol):
         """What is on offer, in a stable order."""
         ...
 
+    def problems(self) -> Sequence[Problem]:
+        """Which tools could not be put on offer, and why, as of the last ``specs``."""
+        ...
+
     def validate(self, name: str, arguments: str) -> Problem | None:
         """Why this call cannot be made (unknown tool, bad JSON, against the schema), or None."""
         ...

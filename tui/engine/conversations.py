@@ -128,6 +128,7 @@ class EngineConversations:
         self._owner = owner
         self._active: dict[RunId, _ActiveRun] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._said: set[str] = set()
 
     async def send(self, command: SendMessage) -> None:
         profile = self._providers.profile(command.profile)
@@ -224,7 +225,7 @@ class EngineConversations:
 
     async def _drive(self, active: _ActiveRun, run_id: RunId, profile: Profile) -> None:
         try:
-            request = await self._request(active.log.transcript, run_id, profile)
+            request = await self._request(active.log, run_id, profile)
             provider = await self._providers.provider(profile)
             active.loop = RunLoop(
                 provider=provider,
@@ -251,18 +252,29 @@ class EngineConversations:
         finally:
             self._active.pop(run_id, None)
 
-    async def _request(self, transcript: Transcript, run_id: RunId, profile: Profile) -> RunRequest:
+    async def _request(self, log: ThreadLog, run_id: RunId, profile: Profile) -> RunRequest:
+        transcript = log.transcript
+        tools = tuple(await self._toolset.specs()) if profile.tools else ()
+        self._tell_tool_problems(log, run_id)
         return RunRequest(
             thread_id=transcript.thread_id,
             run_id=run_id,
             history=transcript.history(),
-            tools=tuple(await self._toolset.specs()) if profile.tools else (),
+            tools=tools,
             instructions=profile.instructions,
             additional_instructions=profile.additional_instructions,
             model=profile.model,
             continuation=_continuation(transcript, profile.name),
             options=profile.options,
         )
+
+    def _tell_tool_problems(self, log: ThreadLog, run_id: RunId) -> None:
+        """Say once what is wrong with the user's tool files, where it is noticed: in a run."""
+        for problem in self._toolset.problems():
+            text = f"{problem.message} {problem.hint}".strip()
+            if text not in self._said:
+                self._said.add(text)
+                log.append(e.NoticeAdded(text=text), run=run_id)
 
     def _lock(self, thread_id: str) -> asyncio.Lock:
         """One command at a time per thread: looking and then writing must not interleave."""

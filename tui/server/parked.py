@@ -20,6 +20,10 @@ class ParkedToolset:
     async def specs(self) -> Sequence[ToolSpec]:
         return self._specs
 
+    def problems(self) -> Sequence[Problem]:
+        """What the client declared is on offer."""
+        return ()
+
     def validate(self, name: str, arguments: str) -> Problem | None:
         """Whether a call makes sense is for the client to judge: it has the function."""
         return None
