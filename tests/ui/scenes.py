@@ -184,7 +184,7 @@ async def raw_events(pilot: Pilot[None], backend: FakeBackend) -> None:
 
 async def show_wire_tab(pilot: Pilot[None]) -> None:
     """Go to the raw events, whatever the size."""
-    await pilot.press("alt+2")
+    await pilot.press("f7")
 
 
 async def threads_overlay(pilot: Pilot[None], backend: FakeBackend) -> None:

@@ -41,16 +41,29 @@ async def test_enter_sends_and_the_message_appears() -> None:
         assert backend.sent().run_id != first.run_id
 
 
-@pytest.mark.parametrize("key", ["ctrl+j", "shift+enter", "alt+enter"])
-async def test_three_keys_make_a_new_line_and_the_box_grows(key: str) -> None:
+async def test_three_keys_make_a_new_line_and_the_box_grows() -> None:
     backend = FakeBackend()
     async with running(backend, SMALL) as pilot:
         before = composer(pilot).region.height
-        await pilot.press("a", key, "b")
+        await pilot.press("a", "ctrl+j", "b", "shift+enter", "c", "alt+enter", "d")
         await settle(pilot)
-        assert composer(pilot).text == "a\nb"
-        assert composer(pilot).region.height == before + 1
+        assert composer(pilot).text == "a\nb\nc\nd"
+        assert composer(pilot).region.height == before + 3
         assert not backend.commands
+
+
+async def test_keys_that_come_right_behind_enter_are_not_lost() -> None:
+    backend = FakeBackend()
+    async with running(backend) as pilot:
+        burst = (*"onx", "backspace", "e", "ctrl+j", *"1", "enter", "enter", *"two", "left", "!")
+        for key in burst:
+            character = key if len(key) == 1 else None
+            pilot.app.post_message(events.Key(key, character))
+        await until(pilot, lambda: backend.commands)
+        await settle(pilot)
+        assert len(backend.commands) == 1
+        assert backend.sent().text == "one\n1"
+        assert composer(pilot).text == "tw!o"
 
 
 async def test_a_large_paste_is_kept_whole_bounded_in_height_and_not_sent() -> None:

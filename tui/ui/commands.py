@@ -157,13 +157,18 @@ COMMANDS: tuple[Command, ...] = (
         action="show_calls",
         title="Inspector: tool calls",
         help="Every call of a run with its arguments, output and times",
-        keys="alt+1",
     ),
     Command(
         action="show_wire",
         title="Inspector: raw events",
         help="What came over the wire, in order, with arrival times",
-        keys="alt+2",
+    ),
+    Command(
+        action="toggle_wire",
+        title="Inspector: switch tab",
+        help="Between the tool calls and the raw events",
+        keys="f7",
+        priority=True,
     ),
     Command(
         action="previous_run",

@@ -23,8 +23,8 @@ class Composer(TextArea):
 
     DEFAULT_CSS = (Path(__file__).parent / "composer.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", key_display="enter", priority=True),
-        # Terminals that cannot tell Shift+Enter from Enter still have the other two.
+        Binding("enter", "submit", "Send", key_display="enter"),
+        # Many terminals send Shift+Enter and Alt+Enter as Enter; all of them send Ctrl+J.
         Binding("ctrl+j,shift+enter,alt+enter", "newline", "New line", key_display="^j"),
         Binding("up", "up_or_recall", "Recall", show=False),
         Binding("pageup", "scroll_chat(-1)", "Scroll up", show=False),
@@ -62,12 +62,32 @@ class Composer(TextArea):
         """Begin at the smallest height."""
         self.fit()
 
+    async def _on_key(self, event: events.Key) -> None:
+        # Textual lets a key travel up to the app before it runs a binding, and characters typed
+        # meanwhile overtake it. A burst (a slow line, a script) must keep its order.
+        active = None if event.is_printable else self.screen.active_bindings.get(event.key)
+        if active is None or active.node is not self:
+            return
+        if await self.app.run_action(active.binding.action, self):
+            event.stop()
+            event.prevent_default()
+
     # --- text ------------------------------------------------------------------------------
 
     def put(self, text: str) -> None:
         """Replace what is in the box, with the cursor at the end."""
         self.load_text(sanitise(text))
         self.move_cursor(self.document.end)
+
+    def take(self, text: str) -> bool:
+        """Remove text that is being sent from the front; keys may have come since.
+
+        False if it is not there any more: the same Enter, pressed twice.
+        """
+        if not self.text.startswith(text):
+            return False
+        self.put(self.text[len(text) :])
+        return True
 
     def put_back(self, text: str) -> None:
         """Return text that could not be sent, before whatever was written since."""

@@ -63,8 +63,9 @@ class MainScreen(ThreadScreen):
         except TickertapeError as error:
             self._say(f"{error.message} {error.hint}")
             return
+        if not self._composer.take(text):
+            return
         self._sending = True
-        self._composer.put("")
         self._chat.follow()
         self._later(self._send(desk, desk.thread, text), "send")
 
@@ -141,7 +142,7 @@ class MainScreen(ThreadScreen):
             return
         if self._armed == run.id:
             self.action_cancel_run()
-            self._say("Stopping…")
+            self._say_nothing()
             return
         self._armed = run.id
         self._say("Esc again stops the answer.")
@@ -278,6 +279,14 @@ class MainScreen(ThreadScreen):
         self._open_inspector()
         self._inspector.show_calls()
         self._inspector.flush()
+
+    def action_toggle_wire(self) -> None:
+        """The inspector's other tab; its tool calls when it was hidden."""
+        was_open = self._panes.visible("inspector")
+        if was_open and self._inspector.query_one("#calls").display:
+            self.action_show_wire()
+        else:
+            self.action_show_calls()
 
     def action_show_wire(self) -> None:
         """The inspector's raw events."""

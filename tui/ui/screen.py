@@ -288,7 +288,8 @@ class ThreadScreen(Screen[None]):
             return "no profile"
         if profile.problem is not None:
             return wording.problem_text(profile.problem)
-        return wording.one_line(" · ".join(filter(None, (profile.name, profile.model))))
+        parts = dict.fromkeys(filter(None, (profile.name, profile.model)))
+        return wording.one_line(" · ".join(parts))
 
     def _ask_about(self, calls: list[ToolCall]) -> None:
         had_focus = self._approval.has_focus_within
