@@ -61,7 +61,7 @@ def library(backend: FakeBackend) -> None:
         ("t2", "Release notes for 0.3", 55 * 60),
         ("t3", "Why is the sky blue?", 3 * 3600),
         ("t4", "A much longer title that will not fit into the list at all", 50 * 3600),
-        ("t5", "Packing list", 9 * 24 * 3600),
+        ("t5", "Packing list", 9 * 24 * 3600 + 8000),
     ):
         backend.add_thread(thread, title, age=age)
     at = backend.clock
