@@ -18,7 +18,7 @@ from tests.providers.assistants_peer import (
     frame,
 )
 from tests.providers.conversation import Conversation, assistant, request, until, user
-from tests.providers.http_peer import Reply
+from tests.providers.http_peer import Reply, Request
 from tui.core.errors import ProviderError
 from tui.core.events import NoticeAdded, RunStatusChanged, TextDelta, TurnFinished
 from tui.core.models import HistoryCall, HistoryMessage, Outcome, Role, ToolSpec
@@ -469,6 +469,37 @@ async def test_a_request_made_again_does_not_double_the_message(
         end = await talk.turn(session, NewMessages())
     assert end.outcome is Outcome.COMPLETED
     assert [text for _, text in peer.texts(thread_id)] == ["first", "one", "second", "two"]
+
+
+async def test_messages_that_had_arrived_are_not_posted_again(
+    peer: AssistantsPeer, provider: AssistantsProvider
+) -> None:
+    peer.script = [Say(("one",)), End(), Say(("two",)), End()]
+    talk = Conversation(provider)
+    await talk.answer("first")
+    (thread_id,) = peer.threads
+    more = (assistant("x", "from elsewhere"), user("y", "second"))
+    history = (*talk.transcript.history(), *more)
+    asked = request(*history, run_id="r2", continuation=talk.run.continuation)
+    refused = [Reply.error(503, "busy")]
+    handle = peer.http._handler
+
+    async def refuse_the_last(request: Request) -> Reply:
+        last = request.method == "POST" and request.body.get("content") == "second"
+        return refused.pop() if last and refused else await handle(request)
+
+    peer.http._handler = refuse_the_last
+    async with provider.open(asked) as session:
+        with pytest.raises(ProviderError):
+            await until(session.turn(NewMessages()), TurnFinished)
+        await until(session.turn(NewMessages()), TurnFinished)
+    assert [text for _, text in peer.texts(thread_id)] == [
+        "first",
+        "one",
+        "from elsewhere",
+        "second",
+        "two",
+    ]
 
 
 # --- cancel -------------------------------------------------------------------------------------

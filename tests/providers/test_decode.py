@@ -133,6 +133,14 @@ def test_repeated_ids_and_names_are_not_joined() -> None:
     assert (started.tool.call_id, started.tool.name) == ("c1", "f")
 
 
+def test_the_first_name_wins() -> None:
+    decoder = AssistantsDecoder()
+    events = delta(decoder, "s", {"index": 0, **function("first", "{")})
+    events += delta(decoder, "s", {"index": 0, "id": "c1", **function("second", "}")})
+    (started,) = of(PartStarted, events)
+    assert started.tool.name == "first"
+
+
 def test_id_and_name_may_come_late_and_nothing_is_lost() -> None:
     decoder = AssistantsDecoder()
     pieces = [
@@ -174,6 +182,14 @@ def test_requires_action_is_authoritative_and_supplies_what_never_streamed() -> 
         ("a", "f", '{"x":1}'),
         ("b", "g", "{}"),
     ]
+
+
+def test_requires_action_without_arguments_takes_what_streamed() -> None:
+    decoder = AssistantsDecoder()
+    delta(decoder, "s", {"index": 0, "id": "a", **function("f", '{"x":')})
+    delta(decoder, "s", {"index": 0, **function(None, "1}")})
+    required(decoder, {"id": "a", **function("f")})
+    assert [need.arguments for need in decoder.finish().needs] == ['{"x":1}']
 
 
 def test_requires_action_without_any_step_still_shows_the_calls() -> None:
@@ -230,6 +246,13 @@ def test_a_completed_step_without_any_delta_is_shown_whole() -> None:
         PartFinished,
         MessageFinished,
     ]
+
+
+def test_a_step_that_completes_twice_is_told_once() -> None:
+    decoder = AssistantsDecoder()
+    assert completed(decoder, "s", {"id": "a", **function("f", "{}")})
+    assert completed(decoder, "s", {"id": "a", **function("f", "{}")}) == []
+    assert delta(decoder, "s", {"index": 0, **function(None, "more")}) == []
 
 
 def test_hosted_tools_stream_their_input_and_show_their_output() -> None:
@@ -455,6 +478,11 @@ def test_every_end_says_why(name: str, body: Any, outcome: Outcome, words: str) 
 
 def test_the_last_terminal_event_counts() -> None:
     decoder = AssistantsDecoder()
+    feed(decoder, "thread.run.completed", {"id": "r"})
+    feed(decoder, "thread.run.in_progress", {"id": "r"})
+    assert decoder.ended
+    feed(decoder, "thread.run.expired", {"id": "r"})
+    assert decoder.finish().outcome is Outcome.EXPIRED
     feed(decoder, "thread.run.completed", {"id": "r"})
     feed(decoder, "error", {"message": "after all"})
     assert decoder.finish().outcome is Outcome.FAILED

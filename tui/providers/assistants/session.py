@@ -59,7 +59,6 @@ class AssistantsSession:
         self._continuation: JsonObject = dict(request.continuation or {})
         self._decoder.thread_id = text(self._continuation, "thread_id") or None
         self._asked = False
-        self._submitted: frozenset[str] = frozenset()
         self._opening: asyncio.Task[OpenedResponse] | None = None
         self._abandoned = False
         self._seen = asyncio.Event()
@@ -133,20 +132,18 @@ class AssistantsSession:
         thread_id, run_id = self._decoder.thread_id, self._decoder.run_id
         if thread_id is None or run_id is None:
             raise _unknown_run()
-        call_ids = frozenset(result.call_id for result in given.results)
-        again, self._submitted = call_ids == self._submitted, call_ids
-        run = await self._api.retrieve_run(thread_id, run_id) if again else None
+        run: JsonObject | None = None
         opened: OpenedResponse | None = None
-        if run is None or _waits_for(run, call_ids):
-            body = encode_outputs(given.results)
-            try:
-                opened = await self._open(self._api.submit_tool_outputs(thread_id, run_id, body))
-            except ProviderError as error:
-                if error.status not in (400, 409):
-                    raise
-                run = await self._api.retrieve_run(thread_id, run_id)
-                if _waits_for(run, call_ids):
-                    raise
+        body = encode_outputs(given.results)
+        try:
+            opened = await self._open(self._api.submit_tool_outputs(thread_id, run_id, body))
+        except ProviderError as error:
+            if error.status not in (400, 409):
+                raise
+            # Refused because they had arrived before, or came too late: the run itself knows.
+            run = await self._api.retrieve_run(thread_id, run_id)
+            if _waits_for(run, {result.call_id for result in given.results}):
+                raise
         rest = self._follow(run or {}) if opened is None else self._read(opened)
         async with contextlib.aclosing(rest):
             async for signal in rest:
@@ -273,7 +270,7 @@ def _outcome(status: str) -> Outcome:
     return Outcome.CANCELLED if end is None else end.outcome
 
 
-def _waits_for(run: JsonObject, call_ids: frozenset[str]) -> bool:
+def _waits_for(run: JsonObject, call_ids: set[str]) -> bool:
     calls = objects(obj(run, "required_action", "submit_tool_outputs"), "tool_calls")
     waiting = {text(call, "id") for call in calls}
     return text(run, "status") == "requires_action" and waiting == call_ids

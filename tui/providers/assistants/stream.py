@@ -38,13 +38,14 @@ class StreamReader:
         self._decoder.finish()
         self._patience = self._problem = None
         sse = SseDecoder()
-        chunks = opened.chunks()
+        chunks, first = opened.chunks(), True
         yield ResponseOpened(url=opened.url, status=opened.status, request_id=opened.request_id)
         try:
             while (chunk := await self._next(chunks)) is not None:
-                if not self._index and chunk.lstrip().startswith(b"<"):
+                if first and chunk.lstrip().startswith(b"<"):
                     body = chunk.decode("utf-8", "replace")
                     raise failures.not_a_stream(self._transport.host, body, self._transport.secrets)
+                first = False
                 for event in self._feed(sse, chunk):
                     for signal in self._signals(event):
                         yield signal
