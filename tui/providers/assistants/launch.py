@@ -145,8 +145,8 @@ class Launch:
 
     async def _post(self, thread_id: str, messages: list[JsonObject]) -> None:
         for message in messages:
+            # If one fails, asking again looks at the thread first and goes on from there.
             await self._api.create_message(thread_id, message)
-            self.through = message["metadata"][MESSAGE_KEY]
 
     async def _run(self, thread_id: str, body: JsonObject, open_stream: Open) -> OpenedResponse:
         self.through = self._request.history[-1].id
