@@ -126,15 +126,15 @@ async def test_every_size_down_to_one_cell_and_back_while_streaming() -> None:
         part = run.part(PartKind.TEXT)
         call = run.call("clock", '{"a": ', end=False)
         run.emit(e.ApprovalRequested(call_id=call))
-        sizes = [(80, 24), (40, 10), (20, 6), (9, 3), (4, 2), (2, 2), (1, 1), (1, 40), (200, 1)]
-        for width, height in [*sizes, *reversed(sizes), WIDE]:
+        sizes = [SMALL, (20, 6), (9, 3), (4, 2), (2, 2), (1, 1), (1, 40), (200, 1)]
+        for width, height in [*sizes, (3, 3), WIDE]:
             await pilot.resize_terminal(width, height)
             run.emit(e.TextDelta(part_id=part, text=f"at {width}x{height}\n\n"))
             await pilot.press("ctrl+t", "ctrl+o", "x")
             await pilot.pause()
         await settle(pilot)
         assert "at 120x40" in text_of(pilot, "#log")
-        assert "x" * 10 in pilot.app.screen.query_one(Composer).text
+        assert "x" * 5 in pilot.app.screen.query_one(Composer).text
 
 
 async def test_small_terminals_show_conversation_and_composer_only() -> None:
@@ -158,6 +158,22 @@ async def test_leaving_an_overlay_by_resizing_keeps_a_working_focus() -> None:
         await until(pilot, lambda: focused(pilot) == "composer")
         await pilot.resize_terminal(*LARGE)
         await until(pilot, lambda: visible(pilot, "#threads"))
+        await pilot.resize_terminal(*SMALL)
+        await until(pilot, lambda: not visible(pilot, "#threads"))
+
+
+async def test_an_overlay_that_became_a_pane_is_no_overlay_later() -> None:
+    backend = FakeBackend()
+    answered(backend)
+    async with running(backend, SMALL) as pilot:
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: pane_with_focus(pilot) == "#threads")
+        await pilot.resize_terminal(*LARGE)
+        await settle(pilot)
+        assert pane_with_focus(pilot) == "#threads"
+        await pilot.resize_terminal(*SMALL)
+        await until(pilot, lambda: not visible(pilot, "#threads"))
+        assert focused(pilot) == "composer"
 
 
 async def test_the_footer_shows_the_keys_of_the_focused_pane() -> None:

@@ -153,9 +153,12 @@ async def test_a_thread_that_is_gone_is_told_and_the_open_one_stays() -> None:
         backend.fail["subscribe"] = NotFoundError(
             "There is no such thread.", hint="Choose another."
         )
-        await pilot.press("ctrl+pagedown")
+        await pilot.press("k", "ctrl+pagedown")
         await until(pilot, lambda: "Choose another." in screen_text(pilot))
+        await settle(pilot)
         assert "words of 1" in text_of(pilot, "#log")
+        assert pilot.app.screen.query_one(Composer).text == "k"
+        assert backend.remembered["thread"] == "t1"
 
 
 async def test_the_last_thread_is_open_again_at_the_next_start() -> None:

@@ -124,12 +124,12 @@ async def test_events_alone_never_end_following() -> None:
 
 
 async def test_resizing_keeps_the_readers_place() -> None:
-    backend = long_thread(35)
+    backend = long_thread(0)
     backend.say("t1", "long " * 400)
+    for number in range(35):
+        backend.say("t1", f"message {number:03}")
     async with running(backend, SMALL) as pilot:
-        await pilot.press("shift+f6", "home")
-        for _ in range(14):
-            await pilot.press("down")
+        await pilot.press("shift+f6", "pageup", "pageup")
         await settle(pilot)
         before = top_message(pilot)
         for size in ((60, 20), (100, 40), (30, 12), SMALL):
