@@ -60,11 +60,6 @@ class TickertapeApp(App[None]):
 
         return run
 
-    def _watch_theme(self, theme_name: str) -> None:
-        super()._watch_theme(theme_name)
-        if self.is_running:
-            self._main.remember_theme(theme_name)
-
     def copy_to_clipboard(self, text: str) -> None:
         """Put text on the clipboard; what is pasted elsewhere must be as harmless as the screen."""
         super().copy_to_clipboard(sanitise(text))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.theme import Theme
 from textual.widget import Widget
 
 from tui.core.errors import TickertapeError
@@ -40,6 +41,10 @@ class MainScreen(ThreadScreen):
         super().__init__(connect, now)
         self._sending = False
         self._armed: RunId | None = None
+
+    def on_mount(self) -> None:
+        """Notice themes that are chosen in the palette too."""
+        self.app.theme_changed_signal.subscribe(self, self._remember_theme)
 
     def _later(self, act: Coroutine[Any, Any, object], group: str) -> None:
         self.run_worker(act, group=group, exclusive=group == "thread")
@@ -382,10 +387,9 @@ class MainScreen(ThreadScreen):
         """The other of the two own themes."""
         self.app.theme = themes.LIGHT if self.app.current_theme.dark else themes.DARK
 
-    def remember_theme(self, name: str) -> None:
-        """A theme was chosen, here or in the palette."""
+    def _remember_theme(self, theme: Theme) -> None:
         if self._desk is not None:
-            self._desk.prefer("theme", name)
+            self._desk.prefer("theme", theme.name)
 
     def action_show_keys(self) -> None:
         """Every key of every pane."""
