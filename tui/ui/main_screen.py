@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.theme import Theme
 from textual.widget import Widget
@@ -15,16 +15,14 @@ from tui.core.models import Role, RunId, ThreadId
 from tui.ui import themes
 from tui.ui.approval import ApprovalBar
 from tui.ui.chat.log import ChatLog
-from tui.ui.chat.parts import ToolLine
 from tui.ui.chat.view import ChatView
 from tui.ui.commands import BINDINGS, COMMANDS
 from tui.ui.composer import Composer
 from tui.ui.desk import Desk
 from tui.ui.dialogs import ConfirmScreen, KeyGroup, KeysScreen, LineScreen
-from tui.ui.inspector.pane import InspectorPane
-from tui.ui.panes import SIDES, Side, focus_into
+from tui.ui.pane_screen import PaneScreen
 from tui.ui.sanitise import sanitise
-from tui.ui.screen import Connect, ThreadScreen
+from tui.ui.screen import Connect
 from tui.ui.session import OpenThread
 from tui.ui.threads.pane import UNTITLED, ThreadsPane
 from tui.ui.welcome import EXAMPLE
@@ -32,7 +30,7 @@ from tui.ui.welcome import EXAMPLE
 _STARTING = "Still starting; your text stays here."
 
 
-class MainScreen(ThreadScreen):
+class MainScreen(PaneScreen):
     """The screen of the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
@@ -251,54 +249,6 @@ class MainScreen(ThreadScreen):
         summary = self._threads.summary(thread_id)
         return sanitise(summary.title if summary else "") or UNTITLED
 
-    # --- inspector -------------------------------------------------------------------------
-
-    @on(ToolLine.Selected)
-    def _tool_selected(self, event: ToolLine.Selected) -> None:
-        event.stop()
-        self._open_inspector()
-        self._inspector.select_call(event.call_id)
-        self._inspector.flush()
-
-    @on(InspectorPane.RunSelected)
-    def _run_selected(self, event: InspectorPane.RunSelected) -> None:
-        event.stop()
-        self._inspect(event.run_id)
-
-    def _open_inspector(self) -> None:
-        if not self._panes.visible("inspector"):
-            self._toggle("inspector")
-
-    def action_previous_run(self) -> None:
-        """Inspect the run before."""
-        self._open_inspector()
-        self._inspector.action_step_run(-1)
-
-    def action_next_run(self) -> None:
-        """Inspect the run after."""
-        self._open_inspector()
-        self._inspector.action_step_run(1)
-
-    def action_show_calls(self) -> None:
-        """The inspector's tool calls."""
-        self._open_inspector()
-        self._inspector.show_calls()
-        self._inspector.flush()
-
-    def action_toggle_wire(self) -> None:
-        """The inspector's other tab; its tool calls when it was hidden."""
-        was_open = self._panes.visible("inspector")
-        if was_open and self._inspector.query_one("#calls").display:
-            self.action_show_wire()
-        else:
-            self.action_show_calls()
-
-    def action_show_wire(self) -> None:
-        """The inspector's raw events."""
-        self._open_inspector()
-        self._inspector.show_wire()
-        self._inspector.flush()
-
     # --- conversation ----------------------------------------------------------------------
 
     def action_copy_answer(self) -> None:
@@ -317,69 +267,6 @@ class MainScreen(ThreadScreen):
     def action_follow(self) -> None:
         """Go to the newest line."""
         self._chat.follow()
-
-    # --- panes -----------------------------------------------------------------------------
-
-    def action_toggle_threads(self) -> None:
-        """Show or hide the list of threads."""
-        self._toggle("threads")
-
-    def action_toggle_inspector(self) -> None:
-        """Show or hide the inspector."""
-        self._toggle("inspector")
-
-    def _toggle(self, side: Side) -> None:
-        visible = self._panes.toggle(side)
-        self._arrange_panes()
-        if self._panes.wide:
-            if self._desk is not None:
-                self._desk.prefer(f"pane.{side}", "shown" if visible else "hidden")
-        elif visible:
-            self._focus_pane(self._pane(side))
-        else:
-            self._composer.focus()
-
-    def _close_overlay(self) -> None:
-        if self._panes.overlay is not None:
-            self._toggle(self._panes.overlay)
-
-    def _focus_pane(self, pane: Widget) -> None:
-        # What was hidden a moment ago can take the focus only once it has been laid out.
-        self.call_after_refresh(focus_into, pane)
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """An overlay that loses the focus is in the way."""
-        overlay = self._panes.overlay
-        if overlay is not None and not self._pane(overlay).has_focus_within:
-            self._panes.overlay = None
-            self._arrange_panes()
-
-    def action_next_pane(self) -> None:
-        """Move the focus on."""
-        self._rotate(1)
-
-    def action_previous_pane(self) -> None:
-        """Move the focus back."""
-        self._rotate(-1)
-
-    def _rotate(self, step: int) -> None:
-        stops = list(self._stops())
-        here = next((i for i, pane in enumerate(stops) if pane.has_focus_within), -1)
-        for distance in range(1, len(stops) + 1):
-            if focus_into(stops[(here + step * distance) % len(stops)]):
-                return
-
-    def _stops(self) -> Iterator[Widget]:
-        """The panes in the order in which the focus visits them."""
-        shown = {side: self._panes.visible(side) for side in SIDES}
-        if shown["threads"]:
-            yield self._threads
-        yield self._chat
-        if self._approval.display:
-            yield self._approval
-        yield self._composer
-        if shown["inspector"]:
-            yield self._inspector
 
     # --- the rest --------------------------------------------------------------------------
 
