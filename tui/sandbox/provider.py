@@ -63,11 +63,12 @@ class SandboxSession:
         self._rounds: list[tuple[FinishedCall, ...]] = []
         self._waiting: dict[CallId, PlannedCall] = {}
         self._ended: e.TurnFinished | None = None
+        self._continuation: JsonObject = {}
 
     @property
     def continuation(self) -> JsonObject:
         """Always empty: the whole history comes with each request."""
-        return {}
+        return self._continuation
 
     async def turn(self, given: TurnInput) -> AsyncIterator[Signal]:
         if isinstance(given, Resume):
