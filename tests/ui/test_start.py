@@ -9,7 +9,7 @@ import sys
 from tests.ui.driving import SMALL, focused, screen_text, status, until
 from tests.ui.fakes import FakeBackend
 from tui.core.errors import ConfigError, StoreError
-from tui.core.ports import Services
+from tui.core.ports import SendMessage, Services
 from tui.ui.app import TickertapeApp
 from tui.ui.composer import Composer
 
@@ -64,11 +64,14 @@ async def test_one_can_write_while_it_starts() -> None:
         assert focused(pilot) == "composer"
         await pilot.press("h", "i", "enter")
         await until(pilot, lambda: "Still starting" in screen_text(pilot))
-        gate.set()
-        await until(pilot, lambda: "sandbox" in status(pilot))
         assert pilot.app.screen.query_one(Composer).text == "hi"
-        await pilot.press("enter")
+        await pilot.press("x")
+        gate.set()
         await until(pilot, lambda: backend.commands)
+        (command,) = backend.commands
+        assert isinstance(command, SendMessage)
+        assert command.text == "hi"
+        assert pilot.app.screen.query_one(Composer).text == "x"
 
 
 async def test_a_failed_start_is_told_with_its_hint_and_can_be_quit() -> None:

@@ -27,7 +27,7 @@ from tui.ui.session import OpenThread
 from tui.ui.threads.pane import UNTITLED, ThreadsPane
 from tui.ui.welcome import EXAMPLE
 
-_STARTING = "Still starting; your text stays here."
+_STARTING = "Still starting; the message goes out as soon as it can."
 
 
 class MainScreen(PaneScreen):
@@ -38,6 +38,7 @@ class MainScreen(PaneScreen):
     def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
         super().__init__(connect, now)
         self._sending = False
+        self._queued = ""
         self._armed: RunId | None = None
 
     def on_mount(self) -> None:
@@ -54,11 +55,19 @@ class MainScreen(PaneScreen):
         event.stop()
         desk = self._desk
         if desk is None:
+            self._queued = event.text
             self._say(_STARTING)
         elif self._sending:
             self._say("The message before this one is still being written down.")
         else:
             self._send_if_idle(desk, event.text)
+
+    async def _restore_draft(self) -> None:
+        """A message that was sent while everything started goes out before a draft comes back."""
+        if self._queued and self._desk is not None:
+            text, self._queued = self._queued, ""
+            self._send_if_idle(self._desk, text)
+        await super()._restore_draft()
 
     def _send_if_idle(self, desk: Desk, text: str) -> None:
         try:

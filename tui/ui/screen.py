@@ -223,9 +223,8 @@ class ThreadScreen(Screen[None]):
         except TickertapeError as error:
             self._complain(error)
             return
-        # What was typed while the draft was read is worth more than the draft.
-        if text and desk.thread is thread and not self._composer.text:
-            self._composer.put(text)
+        if text and desk.thread is thread and text != self._composer.text:
+            self._composer.put_back(text)  # before what was typed while it was read
 
     async def save_before_quitting(self) -> None:
         """Put the unsent text on disk."""
