@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tui.core.events import RetryScheduled
 from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
+from tui.core.sanitise import sanitise
 from tui.core.text import GrowingText
 from tui.core.transcript import Run, ToolCall
 from tui.ui import wording
-from tui.ui.sanitise import sanitise
 
 
 def make_run(**fields: object) -> Run:

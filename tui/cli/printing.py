@@ -10,8 +10,8 @@ from typing import Protocol, TextIO
 from tui.core import events as e
 from tui.core.codec import encode_envelope
 from tui.core.models import Outcome, PartId, PartKind, ToolState
+from tui.core.sanitise import sanitise
 from tui.core.transcript import Run, ToolCall, Transcript
-from tui.ui.sanitise import sanitise
 
 _SHOWN = (PartKind.TEXT, PartKind.REFUSAL)
 _NOTE_LENGTH = 100

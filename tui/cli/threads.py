@@ -14,9 +14,9 @@ from tui.core.codec import encode
 from tui.core.errors import NotFoundError
 from tui.core.models import ThreadSummary
 from tui.core.ports import Services
+from tui.core.sanitise import sanitise
 from tui.core.transcript import Message, Transcript
 from tui.tools.policy import UnattendedPolicy
-from tui.ui.sanitise import sanitise
 
 
 @click.group()

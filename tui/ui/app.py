@@ -9,10 +9,10 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from tui.core.ports import Preferences
+from tui.core.sanitise import sanitise
 from tui.ui import themes
 from tui.ui.commands import COMMANDS
 from tui.ui.main_screen import MainScreen
-from tui.ui.sanitise import sanitise
 from tui.ui.screen import Connect
 
 

@@ -13,10 +13,10 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.core.models import CallId, RunId
+from tui.core.sanitise import sanitise
 from tui.core.transcript import ToolCall
 from tui.ui import wording
 from tui.ui.arguments import PrettyArguments
-from tui.ui.sanitise import sanitise
 
 _SHARE = 0.4
 # The border and the question.

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from tui.ui.sanitise import sanitise
+from tui.core.sanitise import sanitise
 
 # At most this share of the screen's height.
 _SHARE = 0.4

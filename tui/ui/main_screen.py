@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from tui.core.errors import TickertapeError
 from tui.core.models import Role, RunId, ThreadId
+from tui.core.sanitise import sanitise
 from tui.ui import themes
 from tui.ui.approval import ApprovalBar
 from tui.ui.chat.log import ChatLog
@@ -21,7 +22,6 @@ from tui.ui.composer import Composer
 from tui.ui.desk import Desk
 from tui.ui.dialogs import ConfirmScreen, KeyGroup, KeysScreen, LineScreen
 from tui.ui.pane_screen import PaneScreen
-from tui.ui.sanitise import sanitise
 from tui.ui.screen import Connect
 from tui.ui.session import OpenThread
 from tui.ui.threads.pane import UNTITLED, ThreadsPane

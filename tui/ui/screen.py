@@ -16,6 +16,7 @@ from tui.core.errors import TickertapeError
 from tui.core.events import Envelope
 from tui.core.models import RunId, ThreadId
 from tui.core.ports import LogItem, Services
+from tui.core.sanitise import sanitise
 from tui.core.transcript import ToolCall
 from tui.ui import wording
 from tui.ui.approval import ApprovalBar
@@ -25,7 +26,6 @@ from tui.ui.composer import Composer
 from tui.ui.desk import Desk
 from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, PaneLayout, Side
-from tui.ui.sanitise import sanitise
 from tui.ui.status import StatusLine
 from tui.ui.threads.pane import UNTITLED, ThreadsPane
 from tui.ui.welcome import startup_problem, welcome

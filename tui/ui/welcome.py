@@ -7,8 +7,8 @@ from textual.widgets import Static
 
 from tui.core.errors import TickertapeError
 from tui.core.ports import ProfileInfo
+from tui.core.sanitise import sanitise
 from tui.ui import wording
-from tui.ui.sanitise import sanitise
 
 EXAMPLE = "What time is it in Tokyo and in Paris, and what is 17*23?"
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it.token import Token
 
+from tui.core.sanitise import sanitise
 from tui.ui.chat.markdown import safe_growth, safe_parser
-from tui.ui.sanitise import sanitise
 
 _TRICKY = st.text(alphabet="ab#1 \n\x1b\u202e\u200d\u200c\ufe0f\u20e3👩💻\u0627✈", max_size=30)
 

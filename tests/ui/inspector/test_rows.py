@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tui.core.sanitise import sanitise
 from tui.ui.arguments import PrettyArguments
 from tui.ui.inspector.rows import Row, Rows
-from tui.ui.sanitise import sanitise
 
 _TEXT = st.text(
     alphabet=st.sampled_from(

@@ -10,7 +10,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from textual.widgets import Markdown
 
-from tui.ui.sanitise import safe_link, sanitise
+from tui.core.sanitise import safe_link, sanitise
 
 # What comes after one of these decides whether it is ordinary writing (see ``sanitise``).
 _UNDECIDED = "\u200c\u200d\ufe0f"

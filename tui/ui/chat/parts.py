@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.core.models import CallId, PartKind, RunId, ToolState
+from tui.core.sanitise import sanitise
 from tui.core.transcript import Part, ToolCall
 from tui.ui import wording
-from tui.ui.sanitise import sanitise
 
 if TYPE_CHECKING:
     from tui.ui.chat.markdown import SafeMarkdown

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from tui.core.sanitise import escape_invisible
 from tui.ui.inspector.document import Document
 from tui.ui.inspector.lines import LineWidget, ScreenRow, Scroll, text_rows, thumb_rows
-from tui.ui.sanitise import escape_invisible
 from tui.ui.wording import one_line
 
 

@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 
 from tui.core import events as e
 from tui.core.models import CallId, PartId, RunId
+from tui.core.sanitise import escape_invisible, sanitise
 from tui.core.transcript import ToolCall, Transcript
 from tui.ui.inspector.card import Card
 from tui.ui.inspector.lines import LineWidget, ScreenRow, text_rows
 from tui.ui.inspector.stack import Slot, arrange
-from tui.ui.sanitise import escape_invisible, sanitise
 
 _NOTHING_YET = (
     "No run yet. When the model calls a tool, its arguments appear here letter by letter, then "

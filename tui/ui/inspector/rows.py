@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import split_graphemes
 
+from tui.core.sanitise import split_invisible
 from tui.ui.arguments import Kind, Line, PrettyArguments
-from tui.ui.sanitise import split_invisible
 
 Row: TypeAlias = list[tuple[str, Kind]]
 # Where a row begins: number of the line, piece of the line, character of the piece.

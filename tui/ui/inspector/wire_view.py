@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui.core.models import WireEvent
+from tui.core.sanitise import escape_invisible
 from tui.ui.inspector.lines import LineWidget, ScreenRow, Scroll, Tone, text_rows, thumb_rows
 from tui.ui.inspector.measure import size
-from tui.ui.sanitise import escape_invisible
 from tui.ui.wording import one_line
 
 _EMPTY = (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.ui.sanitise import escape_invisible, safe_link, sanitise, split_invisible
+from tui.core.sanitise import escape_invisible, safe_link, sanitise, split_invisible
 
 # Signs of category Cf that are drawn (Unicode: Prepended_Concatenation_Mark).
 _DRAWN = {*range(0x600, 0x606), 0x6DD, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
