@@ -39,6 +39,7 @@ class EmbeddedServer:
         self._thread.start()
         self._ready.wait(_START_TIMEOUT)
         if self._loop is None:
+            self._thread.join(_STOP_TIMEOUT)
             raise self._problem or TickertapeError("The server took too long to start.")
         return url
 
