@@ -314,6 +314,17 @@ async def test_cancel_while_text_streams_keeps_it_and_leaves_the_thread_usable()
     assert (await world.ask("more")).outcome is Outcome.COMPLETED
 
 
+async def test_cancel_while_the_session_is_being_opened() -> None:
+    world = World(said("never"))
+    world.provider.opening = asyncio.Event()
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    await world.conversations.cancel(run_id)
+    world.provider.opening.set()
+    assert (await world.finished(run_id)).outcome is Outcome.CANCELLED
+    assert world.provider.given == []
+
+
 async def test_cancel_while_a_tool_runs_stops_the_tool() -> None:
     world = World(called(("c1", "slow", "{}")), functions={"slow": for_ever})
     run_id = await world.send()

@@ -54,19 +54,23 @@ class ScriptedSession:
 
 @dataclass(slots=True)
 class ScriptedProvider:
-    """``given`` and ``requests`` tell what it was asked; ``paused`` is set at a Pause."""
+    """``given`` and ``requests`` tell what it was asked; ``paused`` is set when it waits."""
 
     turns: list[Turn]
     on_cancel: Outcome | Exception = Outcome.CANCELLED
     given: list[TurnInput] = field(default_factory=list)
     requests: list[RunRequest] = field(default_factory=list)
     cancels: int = 0
+    opening: asyncio.Event | None = None
     paused: asyncio.Event = field(default_factory=asyncio.Event)
     capabilities: Capabilities = field(default_factory=Capabilities)
 
     @asynccontextmanager
     async def _session(self, request: RunRequest) -> AsyncIterator[RunSession]:
         self.requests.append(request)
+        if self.opening is not None:
+            self.paused.set()
+            await self.opening.wait()
         yield ScriptedSession(self)
 
     def open(self, request: RunRequest) -> AbstractAsyncContextManager[RunSession]:

@@ -125,6 +125,8 @@ class RunLoop:
             return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
 
     async def _in_session(self, session: RunSession, request: RunRequest) -> e.TurnFinished:
+        if self._cancelled_as is not None:  # while the session was being opened
+            return e.TurnFinished(outcome=self._cancelled_as)
         self._work = asyncio.create_task(self._rounds(session, request))
         try:
             return await self._work
@@ -247,7 +249,8 @@ class RunLoop:
         outcome = await self.recorder.fault(fault)
         if outcome is None:
             return None
-        problem = Problem(code=fault.kind, message=fault.message or "The stream broke.")
+        message = fault.message or f"The sandbox played the fault {fault.kind}."
+        problem = Problem(code=fault.kind, message=message, hint="It was asked to. Go on.")
         return e.TurnFinished(outcome=outcome, error=problem)
 
     # --- stopping -------------------------------------------------------------------------------
