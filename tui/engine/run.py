@@ -125,8 +125,6 @@ class RunLoop:
             return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
 
     async def _in_session(self, session: RunSession, request: RunRequest) -> e.TurnFinished:
-        if self._cancelled_as is not None:  # while the session was being opened
-            return e.TurnFinished(outcome=self._cancelled_as)
         self._work = asyncio.create_task(self._rounds(session, request))
         try:
             return await self._work
@@ -138,6 +136,8 @@ class RunLoop:
     # --- turn -> tools -> turn -----------------------------------------------------------------
 
     async def _rounds(self, session: RunSession, request: RunRequest) -> e.TurnFinished:
+        if self._cancelled_as is not None:  # while the session was being opened
+            return e.TurnFinished(outcome=self._cancelled_as)
         runner = CallRunner(
             run_id=request.run_id,
             toolset=self.toolset,
