@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 from tui.core.feed import Feed
 
@@ -45,3 +46,22 @@ def test_a_closed_feed_takes_nothing_and_says_so_once() -> None:
     feed.close()
     feed.push(1)
     assert (feed.drain(), closed) == ([], [feed])
+
+
+def test_a_reader_that_drains_while_something_is_pushed_is_woken_for_it() -> None:
+    """The reader takes the last item just as the next one comes: it must hear of that one."""
+    feed: Feed[int] = Feed()
+    wakes: list[int] = []
+    got: list[int] = []
+
+    class Interrupted(deque[int]):
+        def append(self, item: int) -> None:
+            got.extend(feed.drain())
+            super().append(item)
+
+    feed.notify(lambda: wakes.append(1))
+    feed.push(1)
+    feed._items = Interrupted(feed._items)
+    feed.push(2)
+    assert (got, len(wakes)) == ([1], 2)
+    assert feed.drain() == [2]

@@ -12,28 +12,33 @@ T = TypeVar("T")
 class Feed(Generic[T]):
     """Items pushed from any thread, drained by one reader in batches.
 
-    ``on_ready`` is called from the pushing thread when the feed goes from empty to non-empty;
-    it must be quick and thread-safe (``loop.call_soon_threadsafe`` is the usual body). A late
-    reader gets a larger batch, never a queue of work.
+    ``on_ready`` is called from the pushing thread for the first item since the last ``drain``; it
+    must be quick and thread-safe (``loop.call_soon_threadsafe`` is the usual body). A late reader
+    gets a larger batch, never a queue of work.
     """
 
     def __init__(self, on_close: Callable[[Feed[T]], None] | None = None) -> None:
         self._items: deque[T] = deque()
         self._on_close = on_close
         self._on_ready: Callable[[], object] | None = None
+        self._told = False
         self.closed = False
 
     def push(self, item: T) -> None:
         """Add an item; ignored once the feed is closed."""
         if self.closed:
             return
-        was_empty = not self._items
+        # The item before the question, and in ``drain`` the other way round: whichever thread
+        # comes in between, either the reader takes the item or it is told once too often.
         self._items.append(item)
-        if was_empty and self._on_ready is not None:
-            self._on_ready()
+        on_ready = self._on_ready
+        if on_ready is not None and not self._told:
+            self._told = True
+            on_ready()
 
     def drain(self) -> list[T]:
         """Everything that arrived since the last call, in order."""
+        self._told = False
         items: list[T] = []
         while self._items:
             items.append(self._items.popleft())
@@ -43,6 +48,7 @@ class Feed(Generic[T]):
         """Call ``on_ready`` now if something waits, and whenever something comes."""
         self._on_ready = on_ready
         if self._items:
+            self._told = True
             on_ready()
 
     def close(self) -> None:
