@@ -417,6 +417,26 @@ async def test_a_request_that_may_have_arrived_is_settled_not_repeated() -> None
     assert [type(given) for given in world.provider.given] == [NewMessages, Resume]
 
 
+async def test_outputs_that_were_lost_are_sent_again_and_no_tool_runs_twice() -> None:
+    lost = ProviderError("The connection broke.", retryable=True, sent=True)
+    call = called(("c1", "echo", "{}"))
+    world = World(call, [lost], call, said("took it"))
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    assert world.toolset.called == ["c1"]
+    kinds = [type(given) for given in world.provider.given]
+    assert kinds == [NewMessages, ToolResults, Resume, ToolResults]
+    assert world.provider.given[1] == world.provider.given[3]
+
+
+async def test_outputs_that_are_lost_again_and_again_end_the_run() -> None:
+    lost = ProviderError("The connection broke.", retryable=True, sent=True)
+    call = called(("c1", "echo", "{}"))
+    world = World(call, [lost], call, [lost])
+    run = await world.ask()
+    assert (run.outcome, world.toolset.called) == (Outcome.DISCONNECTED, ["c1"])
+
+
 @pytest.mark.parametrize("outcome", [Outcome.DISCONNECTED, Outcome.TRUNCATED])
 async def test_a_broken_stream_is_followed_up(outcome: Outcome) -> None:
     whole: Turn = [

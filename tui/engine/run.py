@@ -190,6 +190,9 @@ class RunLoop:
         except TickertapeError as error:
             _log.info("could not settle the run: %s", error)
             return end
+        if isinstance(given, ToolResults) and _waits_for_the_same(resumed, given):
+            # The outputs never arrived. The tools have run and must not run again.
+            return await self._turn_with_retries(session, given)
         return end if resumed.outcome in _BROKEN else resumed
 
     async def _turn_with_retries(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
@@ -284,6 +287,10 @@ class RunLoop:
             _log.info("could not fetch the rest of a finished run: %s", error)
             return e.TurnFinished(outcome=really)
         return end if end.outcome is really else e.TurnFinished(outcome=really)
+
+
+def _waits_for_the_same(end: e.TurnFinished, given: ToolResults) -> bool:
+    return {need.call_id for need in end.needs} == {each.call_id for each in given.results}
 
 
 def _after_error(error: ProviderError) -> e.TurnFinished:
