@@ -610,3 +610,17 @@ async def test_a_subscriber_sees_everything_once() -> None:
             transcript.apply(item)
     assert transcript.view() == (await world.transcript()).view()
     subscription.feed.close()
+
+
+async def test_a_subscriber_that_leaves_takes_nothing_from_the_others() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate), *said("some words here")])
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    leaving, staying = await world.run_log.subscribe("t"), await world.run_log.subscribe("t")
+    leaving.feed.notify(leaving.feed.close)
+    gate.set()
+    await world.finished(run_id)
+    staying.transcript.apply_all(i for i in staying.feed.drain() if isinstance(i, e.Envelope))
+    assert staying.transcript.view() == (await world.transcript()).view()
+    staying.feed.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from tui.core.feed import Feed
@@ -36,10 +36,22 @@ class EngineThread:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
-    async def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the engine's loop; a caller that goes away does not stop it."""
+    async def call(
+        self, work: Coroutine[Any, Any, T], *, unwanted: Callable[[T], object] | None = None
+    ) -> T:
+        """Run ``work`` on the engine's loop; a caller that goes away does not stop it.
+
+        ``unwanted`` takes the result of which nobody gets to know then.
+        """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return await asyncio.shield(asyncio.wrap_future(future))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            if unwanted is not None:
+                future.add_done_callback(
+                    lambda done: done.cancelled() or done.exception() or unwanted(done.result())
+                )
+            raise
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the engine's loop and block until it is done."""
@@ -119,7 +131,10 @@ class ThreadedRunLog:
         self._engine, self._inner = engine, inner
 
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
-        return await self._engine.call(self._inner.subscribe(thread_id))
+        # A feed that nobody drains would take in the thread's items for ever.
+        return await self._engine.call(
+            self._inner.subscribe(thread_id), unwanted=lambda opened: opened.feed.close()
+        )
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
         return await self._engine.call(self._inner.wire(run_id))

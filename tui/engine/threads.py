@@ -64,7 +64,8 @@ class ThreadLog:
         self._publish(event)
 
     def _publish(self, item: LogItem) -> None:
-        for feed in self.subscribers:
+        # A copy: a reader on another thread may leave meanwhile.
+        for feed in tuple(self.subscribers):
             feed.push(item)
 
     def summary(self) -> ThreadSummary:

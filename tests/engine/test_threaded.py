@@ -1,0 +1,62 @@
+"""Services from another loop: what a caller that goes away leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tui.core.feed import Feed
+from tui.core.models import RunId, ThreadId, WireEvent
+from tui.core.ports import LogItem, Subscription
+from tui.core.transcript import Transcript
+from tui.engine.threaded import EngineThread, ThreadedRunLog
+
+
+class SlowRunLog:
+    """Subscribing takes until ``go`` is set; ``feeds`` is what was handed out."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.go = threading.Event()
+        self.feeds: list[Feed[LogItem]] = []
+
+    async def subscribe(self, thread_id: ThreadId) -> Subscription:
+        self.asked.set()
+        await asyncio.to_thread(self.go.wait, 5)
+        self.feeds.append(Feed())
+        return Subscription(transcript=Transcript(thread_id), feed=self.feeds[0])
+
+    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
+        return ()
+
+
+@pytest.fixture
+def engine() -> Iterator[EngineThread]:
+    engine = EngineThread()
+    yield engine
+    engine.stop()
+
+
+async def test_a_subscription_that_nobody_waits_for_any_more_is_closed(
+    engine: EngineThread,
+) -> None:
+    inner = SlowRunLog()
+    subscribing = asyncio.create_task(ThreadedRunLog(engine, inner).subscribe("t"))
+    await asyncio.to_thread(inner.asked.wait, 5)
+    subscribing.cancel()
+    await asyncio.wait({subscribing})
+    inner.go.set()
+    async with asyncio.timeout(5):
+        while not (inner.feeds and inner.feeds[0].closed):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_subscription_arrives_open(engine: EngineThread) -> None:
+    inner = SlowRunLog()
+    inner.go.set()
+    subscription = await ThreadedRunLog(engine, inner).subscribe("t")
+    assert subscription.transcript.thread_id == "t"
+    assert not subscription.feed.closed
