@@ -100,6 +100,20 @@ def test_kill_in_the_middle_of_a_tool_call(terminals: list[Terminal], home: Path
 
 
 @pytest.mark.usefixtures("home")
+def test_a_hidden_inspector_shows_what_came_meanwhile(terminals: list[Terminal]) -> None:
+    terminal = _open(terminals, columns=80, rows=24)
+    terminal.type("\x0f")  # Ctrl+O
+    terminal.wait_for("No run yet")
+    terminal.type("\x1b")
+    terminal.wait_for(_READY, since=len(terminal.raw))
+    terminal.type("What is 17*23?\r")
+    terminal.wait_for("Done")
+    since = len(terminal.raw)
+    terminal.type("\x0f")
+    terminal.wait_for("Run 1 of 1", since=since)
+
+
+@pytest.mark.usefixtures("home")
 def test_quit_in_the_middle_of_an_answer_leaves_a_clean_terminal(
     terminals: list[Terminal],
 ) -> None:

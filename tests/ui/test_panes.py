@@ -17,7 +17,7 @@ from tests.ui.driving import (
     until,
 )
 from tests.ui.fakes import FakeBackend
-from tests.ui.scenes import answered, finished_calls
+from tests.ui.scenes import answered, begin, finished_calls, library
 from tui.core import events as e
 from tui.core.models import PartKind
 from tui.ui import themes
@@ -93,6 +93,25 @@ async def test_overlays_take_the_focus_and_escape_closes_them(key: str, pane: st
         assert not visible(pilot, pane)
         assert focused(pilot) == "composer"
         assert pane not in backend.remembered
+
+
+@pytest.mark.parametrize("opened_before", [False, True])
+async def test_a_hidden_inspector_shows_all_that_came_meanwhile(opened_before: bool) -> None:
+    backend = FakeBackend()
+    library(backend)
+    async with running(backend, SMALL) as pilot:
+        if opened_before:
+            await pilot.press("ctrl+o")
+            await until(pilot, lambda: visible(pilot, "#inspector"))
+            await pilot.press("escape")
+        run = begin(backend)
+        finished_calls(backend, run)
+        run.finish()
+        await until(pilot, lambda: "Done" in screen_text(pilot))
+        await settle(pilot)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "Run 1 of 1" in text_of(pilot, "#inspector"))
+        assert "Asia/Tokyo" in text_of(pilot, "#calls")
 
 
 async def test_an_overlay_closes_when_the_focus_leaves_it() -> None:

@@ -341,6 +341,8 @@ class ThreadScreen(Screen[None]):
             if not visible and pane.has_focus_within:
                 self._composer.focus()
             pane.display = visible
+        # Textual tells a pane of the same size nothing when a scroll reveals it: ask it to paint.
+        self.call_after_refresh(self._inspector.flush)
 
     def _pane(self, side: Side) -> ThreadsPane | InspectorPane:
         return self._threads if side == "threads" else self._inspector

@@ -117,6 +117,7 @@ class InspectorPane(Vertical):
             self._calls.repaint()
         else:
             self._wire.repaint()
+            self._event.repaint()
 
     def select_call(self, call_id: CallId) -> None:
         """Open a call, in whichever run it is, and show its tab."""
