@@ -59,6 +59,11 @@ class Terminal:
             if left <= 0 or not self._read(left):
                 raise AssertionError(f"{words!r} never came; the screen had: {self.text()[-3000:]}")
 
+    def settle(self) -> None:
+        """Return when nothing more is written."""
+        while self._read(0.5):
+            pass
+
     def _read(self, timeout: float) -> bool:
         ready, _, _ = select.select([self._primary], [], [], timeout)
         if not ready:
