@@ -325,6 +325,26 @@ async def test_cancel_while_the_session_is_being_opened() -> None:
     assert world.provider.given == []
 
 
+async def test_cancel_while_the_message_is_being_written_down() -> None:
+    """A screen shows the run from RunStarted on; from then on it can be stopped."""
+    world = World(said("never"))
+    barrier, told = world.store.barrier, asyncio.Event()
+
+    async def slow_disk() -> None:
+        told.set()
+        await asyncio.sleep(0.01)
+        await barrier()
+
+    world.store.barrier = slow_disk  # type: ignore[method-assign]
+    sending = asyncio.create_task(world.send())
+    await told.wait()
+    await world.conversations.cancel("r1")
+    run_id = await sending
+    assert (await world.finished(run_id)).outcome is Outcome.CANCELLED
+    assert world.provider.requests == []
+    assert world.events(e.CancelRequested)
+
+
 async def test_cancel_while_a_tool_runs_stops_the_tool() -> None:
     world = World(called(("c1", "slow", "{}")), functions={"slow": for_ever})
     run_id = await world.send()

@@ -213,14 +213,18 @@ class EngineConversations:
             owner=self._owner,
         )
         log.append(started, run=run_id)
+        active = self._active[run_id] = _ActiveRun(log)  # it can be cancelled from here on
         try:
             await self._threads.store.barrier()
         except StoreError as error:
+            del self._active[run_id]
             failed = e.RunFinished(outcome=Outcome.FAILED, error=error.problem)
             log.append(failed, run=run_id)
             raise
-        active = _ActiveRun(log)
-        self._active[run_id] = active
+        if active.stopping:
+            del self._active[run_id]
+            log.append(e.RunFinished(outcome=Outcome.CANCELLED), run=run_id)
+            return
         active.task = asyncio.create_task(self._drive(active, run_id, profile))
 
     async def _drive(self, active: _ActiveRun, run_id: RunId, profile: Profile) -> None:
