@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,12 +15,18 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Tickertape
+from tests.ui.fakes import FakeBackend
+from tui.cli.ask import CANCELLED, _Ask
+from tui.cli.printing import TextPrinter
 from tui.core.codec import decode_envelope
+from tui.core.events import RunFinished
 from tui.core.models import Outcome, ToolState
+from tui.core.ports import SendMessage
 from tui.core.transcript import Transcript
 
 _QUESTION = "What time is it in Tokyo and in Paris, and what is 17*23?"
 _SLOW = "```sandbox\nrate = 60\n[[step]]\nsay = { kind = 'paragraphs', tokens = 2000 }\n```"
+_SAY_EURO = "```sandbox\n[[step]]\nsay = '17 \u20ac'\n```"
 _TOOL = '''
 import pathlib
 import time
@@ -187,6 +194,53 @@ def test_a_reader_that_goes_away_stops_the_run(tickertape: Tickertape) -> None:
     assert process.wait(timeout=15) != 0
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+def test_input_that_is_not_utf_8_is_no_reason_to_fail(tickertape: Tickertape) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    result = subprocess.run(
+        [sys.executable, "-m", "tui", "ask", b"caf\xe9:", "--json"],
+        input=b"na\xefve",
+        capture_output=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    asked = _fold(result.stdout.decode()).path()[0]
+    assert asked.text == "caf\ufffd:\n\nna\ufffdve"
+
+
+def test_an_output_that_lacks_characters_gets_the_rest(tickertape: Tickertape) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "tui", "ask", _SAY_EURO],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, b"17 ?\n"), result.stderr
+
+
+class InterruptedEarly(FakeBackend):
+    """Ctrl-C comes while the message is on its way, when there is no run yet."""
+
+    async def send(self, command: SendMessage) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.01)
+        await super().send(command)
+        self.begin(command.thread_id, command.run_id)
+
+    async def cancel(self, run_id: str) -> None:
+        if (thread := self._run_thread.get(run_id)) is not None:
+            self.emit(thread, RunFinished(outcome=Outcome.CANCELLED), run_id)
+
+
+async def test_an_interrupt_before_the_run_began_is_not_lost() -> None:
+    ask = _Ask(InterruptedEarly().services, TextPrinter(), "hi", None)
+    async with asyncio.timeout(5):
+        assert await ask.run("new") == CANCELLED
 
 
 def test_kill_in_the_middle_of_an_answer(tickertape: Tickertape) -> None:

@@ -59,7 +59,9 @@ def command(
 
 def _prompt(text: str | None) -> str:
     piped = "" if sys.stdin.isatty() else sys.stdin.read()
-    prompt = "\n\n".join(piece for piece in (text, piped.strip()) if piece)
+    # Bytes that are no text in this locale come in arguments as halves of surrogate pairs.
+    given = (text or "").encode(errors="surrogateescape").decode(errors="replace")
+    prompt = "\n\n".join(piece for piece in (given, piped.strip()) if piece)
     if not prompt.strip():
         raise click.UsageError('Nothing to ask. Give a TEXT or pipe one in: tickertape ask "Hi"')
     return prompt
@@ -82,6 +84,14 @@ class _Ask:
         if thread != "new":
             thread_id = (await find_thread(self.services, thread)).id
         subscription = await self.services.run_log.subscribe(thread_id)
+        try:
+            run = await self._answered(subscription, thread_id)
+        finally:
+            subscription.feed.close()
+        self.printer.finish(run)
+        return _status(run)
+
+    async def _answered(self, subscription: Subscription, thread_id: str) -> Run:
         run_id = uuid.uuid4().hex
         with _on_interrupt(lambda: self._interrupt(run_id)):
             await self.services.conversations.send(
@@ -93,10 +103,9 @@ class _Ask:
                     profile=self.profile,
                 )
             )
-            run = await self._follow(subscription, run_id)
-        subscription.feed.close()
-        self.printer.finish(run)
-        return _status(run)
+            if self.interrupted:  # before there was anything to cancel
+                await self.services.conversations.cancel(run_id)
+            return await self._follow(subscription, run_id)
 
     def _interrupt(self, run_id: str) -> None:
         """First Ctrl-C: cancel in order. Second: leave at once."""

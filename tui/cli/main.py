@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -75,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     0: completed; 1: failed; 2: wrong usage or configuration; 130: cancelled.
     """
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            # One character that the other side cannot spell must not cost the rest.
+            stream.reconfigure(errors="replace")
     try:
         status = cli.main(arguments, prog_name="tickertape", standalone_mode=False)
     except click.ClickException as error:

@@ -66,8 +66,10 @@ class TextPrinter:
     def show(self, transcript: Transcript, envelope: e.Envelope) -> None:
         event = envelope.event
         match event:
-            case e.TextDelta() | e.PartFinished():
-                self._print_part(transcript, event.part_id)
+            case e.TextDelta():
+                self._print_delta(transcript, event)
+            case e.PartFinished():
+                self._print_rest(transcript, event.part_id)
             case e.ToolStarted() | e.ToolFinished():
                 call = transcript.calls.get((envelope.run or "", event.call_id))
                 if call is not None:
@@ -88,18 +90,27 @@ class TextPrinter:
             if run.error.hint:
                 self._note(sanitise(run.error.hint))
 
-    def _print_part(self, transcript: Transcript, part_id: PartId) -> None:
+    def _print_delta(self, transcript: Transcript, event: e.TextDelta) -> None:
+        part = transcript.parts.get(event.part_id)
+        done = self._printed.get(event.part_id, 0)
+        # Not the whole text, which takes longer the longer it is.
+        if part is not None and part.kind in _SHOWN and done + len(event.text) == len(part.text):
+            self._print(event.part_id, event.text)
+        else:
+            self._print_rest(transcript, event.part_id)
+
+    def _print_rest(self, transcript: Transcript, part_id: PartId) -> None:
         part = transcript.parts.get(part_id)
-        if part is None or part.kind not in _SHOWN:
-            return
-        done = self._printed.get(part_id, 0)
-        if done == len(part.text):
+        if part is not None and part.kind in _SHOWN:
+            self._print(part_id, str(part.text)[self._printed.get(part_id, 0) :])
+
+    def _print(self, part_id: PartId, text: str) -> None:
+        if not text:
             return
         if part_id not in self._printed and self._printed:
             self._end_line()
             self.out.write("\n")
-        text = str(part.text)[done:]
-        self._printed[part_id] = len(part.text)
+        self._printed[part_id] = self._printed.get(part_id, 0) + len(text)
         self.out.write(sanitise(text) if self.out.isatty() else text)
         self.out.flush()
         self._fresh_line = text.endswith("\n")
