@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual import events
 from textual.pilot import Pilot
 
 from tests.ui.driving import focused, running, screen_text, settle, status, text_of, until
@@ -138,6 +139,17 @@ async def test_delete_asks_first_and_keeps_unsent_text() -> None:
         await until(pilot, lambda: "Ctrl+G" in text_of(pilot, "#log"))
         assert pilot.app.screen.query_one(Composer).text == "k"
         assert len(listed(pilot)) == 2
+
+
+async def test_a_title_that_is_pasted_cannot_steer_the_terminal() -> None:
+    backend = three()
+    backend.remembered["thread"] = "t1"
+    async with running(backend) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "Title of this thread" in screen_text(pilot))
+        pilot.app.post_message(events.Paste("\x9b31m\x1b[2J\u202eXYZ\rsecond line"))
+        await until(pilot, lambda: "XYZ" in screen_text(pilot))
+        assert not set("\x9b\x1b\u202e\r") & set(screen_text(pilot))
 
 
 async def test_a_thread_without_messages_has_nothing_to_rename() -> None:

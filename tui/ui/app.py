@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -59,6 +60,13 @@ class TickertapeApp(App[None]):
             await self._main.run_action(action)
 
         return run
+
+    async def on_event(self, event: events.Event) -> None:
+        """Clean what is pasted, which comes from anywhere and which every text box would show."""
+        if isinstance(event, events.Paste):
+            # Terminals send carriage returns for its line ends.
+            event.text = sanitise(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        await super().on_event(event)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Put text on the clipboard; what is pasted elsewhere must be as harmless as the screen."""

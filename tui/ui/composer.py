@@ -117,13 +117,6 @@ class Composer(TextArea):
         """Go to the newest line of the conversation."""
         self.post_message(self.ScrollAsked(0))
 
-    async def _on_paste(self, event: events.Paste) -> None:
-        # Pasted text comes from anywhere; terminals send carriage returns for its line ends.
-        event.prevent_default()
-        event.stop()
-        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
-        self.replace(sanitise(text), *self.selection, maintain_selection_offset=False)
-
     def render_line(self, y: int) -> Strip:
         """One row; Textual's own placeholder cannot be wrapped into no columns at all."""
         if self.content_size.width < 1:

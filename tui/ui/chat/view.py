@@ -154,10 +154,6 @@ class ChatView(Vertical):
         """Return to the newest line."""
         self._log.action_follow()
 
-    def focus_log(self) -> None:
-        """Give the keys to the conversation."""
-        self._log.focus()
-
     # --- rows ------------------------------------------------------------------------------
 
     def _clear(self) -> None:

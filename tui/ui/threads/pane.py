@@ -172,7 +172,3 @@ class ThreadsPane(Vertical):
     def _want(self, action: str) -> None:
         if (thread_id := self.highlighted) is not None:
             self.post_message(self.Wanted(action, thread_id))
-
-    def focus_list(self) -> None:
-        """Give the keys to the list."""
-        self._list.focus()
