@@ -109,6 +109,17 @@ def test_logs_never_hold_a_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_root_logger")
+def test_a_rotated_log_stays_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.config.logs._MAX_BYTES", 100)
+    log_to(tmp_path)
+    for _ in range(3):
+        logging.getLogger("tui.test").warning("x" * 80)
+    files = list(tmp_path.glob("tickertape.log*"))
+    assert len(files) > 1
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+@pytest.mark.usefixtures("_root_logger")
 def test_an_unwritable_log_directory_is_no_reason_to_fail(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     log_to(tmp_path / "file" / "logs")

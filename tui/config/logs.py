@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import os
 import re
+from io import TextIOWrapper
 from pathlib import Path
 
 _MAX_BYTES = 1_000_000
@@ -54,10 +55,16 @@ def log_to(directory: Path, *, level: int = logging.INFO) -> RedactingFormatter:
     return formatter
 
 
+class _PrivateFileHandler(logging.handlers.RotatingFileHandler):
+    """Every file it begins, also after a rotation, is for its owner alone."""
+
+    def _open(self) -> TextIOWrapper:
+        os.close(os.open(self.baseFilename, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+        return super()._open()
+
+
 def _handler(directory: Path) -> logging.Handler:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = directory / "tickertape.log"
-    os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-    return logging.handlers.RotatingFileHandler(
-        path, maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True
+    return _PrivateFileHandler(
+        directory / "tickertape.log", maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8"
     )
