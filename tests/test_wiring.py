@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,17 +44,21 @@ class App:
         self.services = backend.services
         self._ids = itertools.count(1)
 
-    async def send(self, text: str, thread: str = "t") -> str:
+    async def send(self, text: str, thread: str = "t", profile: str | None = None) -> str:
         number = next(self._ids)
         run_id = f"run{number}"
         command = SendMessage(
-            thread_id=thread, message_id=f"message{number}", run_id=run_id, text=text
+            thread_id=thread,
+            message_id=f"message{number}",
+            run_id=run_id,
+            text=text,
+            profile=profile,
         )
         await self.services.conversations.send(command)
         return run_id
 
-    async def ask(self, text: str, thread: str = "t") -> Run:
-        run_id = await self.send(text, thread)
+    async def ask(self, text: str, thread: str = "t", profile: str | None = None) -> Run:
+        run_id = await self.send(text, thread, profile)
         return (await self.until_done(run_id, thread)).runs[run_id]
 
     async def until_done(self, run_id: str, thread: str = "t") -> Transcript:
@@ -210,6 +215,23 @@ def test_closing_leaves_no_thread_and_no_process_behind() -> None:
     backend.close()
     left = {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
     assert {name for name in left if not name.startswith("asyncio_")} == set()
+
+
+def test_embedded_profiles_share_a_server_that_ends_with_them() -> None:
+    import threading
+
+    settings = _settings()
+    other = replace(settings.profiles["sandbox"], name="other", instructions="Be brief.")
+    settings = replace(settings, profiles={**settings.profiles, "other": other})
+    backend = start_backend(
+        paths=resolve_paths(), settings=settings, policy=ReadOnlyPolicy(), hide=lambda _: None
+    )
+    app = App(backend)
+    assert asyncio.run(app.ask("What is 1+1?")).outcome is Outcome.COMPLETED
+    assert asyncio.run(app.ask("And 2+2?", profile="other")).outcome is Outcome.COMPLETED
+    assert sum(thread.name == "server" for thread in threading.enumerate()) == 1
+    backend.close()
+    assert not any(thread.name == "server" for thread in threading.enumerate())
 
 
 def test_no_key_of_the_embedded_server_reaches_the_disk() -> None:

@@ -50,6 +50,7 @@ class Providers:
         self._hide = hide
         self._made: dict[str, Provider] = {}
         self._server: EmbeddedServer | None = None
+        self._served: tuple[str, str] | None = None
         self._making = asyncio.Lock()
 
     def profile(self, name: str | None) -> Profile:
@@ -66,15 +67,21 @@ class Providers:
 
         if not profile.embedded:
             return create(profile, api_key=self._key(profile))
-        key = secrets.token_urlsafe(24)
-        self._hide(key)
-        base_url = await asyncio.to_thread(self._start_server, key)
+        base_url, key = await self._embedded()
         return create(replace(profile, base_url=base_url), api_key=key)
 
     def _key(self, profile: Profile) -> str | None:
         key = api_key(profile)
         self._hide(key)
         return key
+
+    async def _embedded(self) -> tuple[str, str]:
+        """Address and key of the one server that all embedded profiles share."""
+        if self._served is None:
+            key = secrets.token_urlsafe(24)
+            self._hide(key)
+            self._served = await asyncio.to_thread(self._start_server, key), key
+        return self._served
 
     def _start_server(self, key: str) -> str:
         from tui.server.app import create_app
