@@ -104,6 +104,23 @@ async def test_writes_are_tried_again_without_being_asked(store: SqliteThreadSto
         other.close()
 
 
+async def test_a_failure_with_nothing_to_keep_does_not_end_the_writer(
+    store: SqliteThreadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.store.writer._RETRY_INTERVAL", 0.01)
+
+    def fail(self: Writer, durable: bool) -> None:
+        raise apsw.IOError("the disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Writer, "_set_durable", fail)
+        with pytest.raises(StoreError):
+            await store.barrier()
+        await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        await store.barrier()
+
+
 async def _messages(store: SqliteThreadStore) -> int:
     (summary,) = await store.threads()
     return summary.messages

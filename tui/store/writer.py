@@ -201,8 +201,9 @@ class Writer:
         with self._changed:
             self._failure = failure
             kept = [item for item in batch if not isinstance(item, _Job)]
-            self._queue.extendleft(reversed(kept))
-            self._due = time.monotonic() + _RETRY_INTERVAL
+            if kept:
+                self._queue.extendleft(reversed(kept))
+                self._due = time.monotonic() + _RETRY_INTERVAL
         for item in batch:
             if isinstance(item, _Job):
                 item.fail(failure)
