@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tui.config.paths import resolve_paths
+from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import Outcome, RunState, ToolState, WireEvent
 from tui.core.ports import SendMessage
@@ -215,6 +216,22 @@ def test_closing_leaves_no_thread_and_no_process_behind() -> None:
     backend.close()
     left = {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
     assert {name for name in left if not name.startswith("asyncio_")} == set()
+
+
+def test_a_disk_that_fails_at_the_end_is_told_and_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import threading
+
+    async def full() -> None:
+        raise StoreError("The disk is full.")
+
+    backend = _start()
+    monkeypatch.setattr(backend.store, "barrier", full)
+    with pytest.raises(StoreError):
+        backend.close()
+    names = {thread.name for thread in threading.enumerate()}
+    assert not names & {"engine", "store-writer"}
 
 
 def test_embedded_profiles_share_a_server_that_ends_with_them() -> None:

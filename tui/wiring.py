@@ -185,9 +185,11 @@ class Backend:
 
     def close(self) -> None:
         """Cancel what runs, write everything down, end every thread and process. Blocking."""
-        self.engine.wait(self._close())
-        self.engine.stop()
-        self.store.close()
+        try:
+            self.engine.wait(self._close())
+        finally:
+            self.engine.stop()
+            self.store.close()
 
     async def _close(self) -> None:
         await self.conversations.close()

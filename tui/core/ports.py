@@ -325,9 +325,10 @@ class AssistantStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMessage:
-    """Add a user message and answer it. The caller makes the ids, so sending twice is harmless.
+    """Add a user message below the thread's selected leaf, and answer it.
 
-    ``parent_id`` None means: below the thread's selected leaf (or as its first message).
+    The caller makes the ids, so sending twice is harmless. ``profile`` None means the thread's
+    own, or the default for a new one.
     """
 
     thread_id: ThreadId
