@@ -183,7 +183,10 @@ async def raw_events(pilot: Pilot[None], backend: FakeBackend) -> None:
 
 
 async def show_wire_tab(pilot: Pilot[None]) -> None:
-    """Go to the raw events, whatever the size."""
+    """Go to the raw events, whatever the size: the first press opens a hidden inspector."""
+    inspector = pilot.app.screen.query_one("#inspector")
+    if not inspector.display:
+        await pilot.press("f7")
     await pilot.press("f7")
 
 
@@ -225,9 +228,9 @@ SCENES: tuple[Scene, ...] = (
     *_sizes("first-start", nothing, still, SMALL, WIDE, LARGE),
     *_sizes("streaming-answer", library, streaming, SMALL, WIDE, LARGE),
     *_sizes("parallel-calls", library, parallel, SMALL, WIDE, LARGE),
-    *_sizes("approval", library, approval, SMALL, WIDE),
-    *_sizes("raw-events", library, raw_events, WIDE, LARGE),
-    *_sizes("failed-run", library, failed, SMALL, WIDE),
+    *_sizes("approval", library, approval, SMALL, WIDE, LARGE),
+    *_sizes("raw-events", library, raw_events, SMALL, WIDE, LARGE),
+    *_sizes("failed-run", library, failed, SMALL, WIDE, LARGE),
     *_sizes("threads-overlay", answered, threads_overlay, SMALL),
     *_sizes("inspector-overlay", library, inspector_overlay, SMALL),
     *_sizes("light", answered, light, WIDE),

@@ -38,7 +38,11 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
     "light": {"#chat": ("Both cities were asked at the same moment",), "#status": ("412 in",)},
     "keys": {},
 }
-FOCUS = {"threads-overlay": "thread-list", "inspector-overlay": "calls", "keys": None}
+FOCUS = {
+    "threads-overlay-80x24": "thread-list",
+    "inspector-overlay-80x24": "calls",
+    "raw-events-80x24": "wire",
+}
 
 
 def _assert_reads(pilot: Pilot[None], scene: Scene) -> None:
@@ -50,7 +54,7 @@ def _assert_reads(pilot: Pilot[None], scene: Scene) -> None:
     if kind == "keys":
         assert "Approve the tool call" in screen_text(pilot)
     else:
-        assert focused(pilot) == FOCUS.get(kind, "composer")
+        assert focused(pilot) == FOCUS.get(scene.name, "composer")
         assert status(pilot)
 
 

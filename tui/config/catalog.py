@@ -10,6 +10,8 @@ from tui.core.models import Problem, ToolSpec
 from tui.core.ports import ProfileInfo, Toolset
 from tui.core.settings import Profile, Settings
 
+_BUILT_IN = "the built-in model, no key and no network needed"
+
 
 class ConfigCatalog:
     """Profiles from the settings, tools from the toolset."""
@@ -33,7 +35,7 @@ def describe(profile: Profile) -> ProfileInfo:
         name=profile.name,
         protocol=profile.protocol,
         model=profile.model or "",
-        detail="embedded server" if profile.embedded else profile.base_url or "api.openai.com",
+        detail=_BUILT_IN if profile.embedded else profile.base_url or "api.openai.com",
         problem=_problem(profile),
     )
 

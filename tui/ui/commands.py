@@ -38,6 +38,13 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command(
+        action="back",
+        title="Back to the composer, or stop the answer",
+        help="Close an overlay; else go to the composer; else, pressed twice, stop the answer",
+        keys="escape",
+        footer="Back/Stop",
+    ),
+    Command(
         action="new_thread",
         title="New thread",
         help="Begin a conversation; the one on screen goes on",
@@ -83,13 +90,6 @@ COMMANDS: tuple[Command, ...] = (
         help="Move the focus to the previous pane",
         keys="shift+f6",
         priority=True,
-    ),
-    Command(
-        action="back",
-        title="Back to the composer, or stop the answer",
-        help="Close an overlay; else go to the composer; else, pressed twice, stop the answer",
-        keys="escape",
-        footer="Back/Stop",
     ),
     Command(
         action="cancel_run",

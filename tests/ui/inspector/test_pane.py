@@ -148,7 +148,7 @@ async def test_every_key_is_described() -> None:
             bindings = [each.binding for each in host.screen.active_bindings.values()]
             assert all(binding.description for binding in bindings if binding.action)
             keys = {binding.key for binding in bindings if binding.show}
-            assert {"1", "2", "down", "c", "left_square_bracket"} <= keys
+            assert {"1", "2", "down", "c"} <= keys  # few, so that Esc still fits the footer
 
 
 def test_it_is_light_to_import() -> None:

@@ -35,9 +35,9 @@ class CallsView(LineWidget):
         Binding("up", "step(-1)", "Earlier call", show=False),
         Binding("down", "step(1)", "Select call", key_display="↑↓"),
         Binding("pageup", "scroll(-1)", "Scroll up", show=False),
-        Binding("pagedown", "scroll(1)", "Scroll", key_display="pgup/dn"),
+        Binding("pagedown", "scroll(1)", "Scroll", key_display="pgup/dn", show=False),
         Binding("home", "jump(0)", "First call", show=False),
-        Binding("end,f", "follow", "Newest"),
+        Binding("end,f", "follow", "Newest", show=False),
         Binding("c", "copy_arguments", "Copy arguments"),
         Binding("o", "copy_output", "Copy output"),
     ]

@@ -39,8 +39,8 @@ class InspectorPane(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1,left", "show_calls", "Calls", key_display="1"),
         Binding("2,right", "show_wire", "Wire", key_display="2"),
-        Binding("left_square_bracket", "step_run(-1)", "Earlier run", key_display="["),
-        Binding("right_square_bracket", "step_run(1)", "Later run", key_display="]"),
+        Binding("left_square_bracket", "step_run(-1)", "Earlier run", key_display="[", show=False),
+        Binding("right_square_bracket", "step_run(1)", "Later run", key_display="]", show=False),
     ]
 
     class RunSelected(Message):

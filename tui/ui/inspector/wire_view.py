@@ -43,7 +43,7 @@ class WireView(LineWidget):
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "jump(0)", "First event", show=False),
-        Binding("end,f", "follow", "Newest"),
+        Binding("end,f", "follow", "Newest", show=False),
         Binding("enter", "open", "Open"),
         Binding("c", "copy", "Copy event"),
     ]
