@@ -118,6 +118,14 @@ def test_an_ending_without_a_reason_still_reads_well() -> None:
     assert wording.outcome_lines(run) == [("problem", "Incomplete: no reason given.")]
 
 
+def test_a_cancel_that_the_server_did_not_hear_is_told() -> None:
+    run = make_run(state=RunState.FINISHED, outcome=Outcome.CANCELLED)
+    assert wording.outcome_lines(run) == [("notice", "Cancelled. What had arrived is kept.")]
+    run.reason = "The server could not be told; it may still be running."
+    ((_, text),) = wording.outcome_lines(run)
+    assert text.endswith("it may still be running.")
+
+
 def test_success_needs_no_words_but_notices_do() -> None:
     run = make_run(state=RunState.FINISHED, outcome=Outcome.COMPLETED)
     assert wording.outcome_lines(run) == []

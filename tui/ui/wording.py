@@ -158,7 +158,7 @@ def _ending(run: Run) -> tuple[str, str] | None:
     if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
         return None
     if run.outcome is Outcome.CANCELLED:
-        return "notice", "Cancelled. What had arrived is kept."
+        return "notice", f"Cancelled. What had arrived is kept. {sanitise(run.reason)}".rstrip()
     said = problem_text(run.error) if run.error else sanitise(run.reason)
     return "problem", _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
 
