@@ -71,12 +71,17 @@ def test_config_show_is_the_configuration_as_toml(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-known-fake-key-123456")
     home = Path(os.environ["TICKERTAPE_HOME"])
     (home / "config").mkdir(parents=True)
-    text = 'default_profile = "x"\n[profiles.x]\nmodel = "m"\n'
+    text = (
+        'default_profile = "x"\n[profiles.x]\nmodel = "m"\n'
+        'headers = { X-Team = "blue", Authorization = "Bearer known-secret" }\n'
+    )
     (home / "config" / "config.toml").write_text(text, encoding="utf-8")
     result = tickertape("config", "show")
     shown = tomllib.loads(result.stdout)
     assert shown["default_profile"] == "x"
     assert shown["profiles"]["x"]["model"] == "m"
     assert "sk-known" not in result.stdout
+    assert "known-secret" not in result.stdout
+    assert shown["profiles"]["x"]["headers"]["X-Team"] == "blue"
     (home / "config" / "config.toml").write_text(result.stdout, encoding="utf-8")
     assert tickertape("config", "show").stdout == result.stdout

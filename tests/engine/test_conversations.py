@@ -229,6 +229,7 @@ async def test_a_call_that_cannot_be_recorded_is_not_run() -> None:
     run = await world.finished(run_id)
     assert run.outcome is Outcome.FAILED  # the outputs cannot be recorded either
     assert world.toolset.called == []
+    assert world.provider.cancels == 1
     assert run.error is not None
     assert "disk is full" in run.error.message
 
@@ -468,6 +469,20 @@ async def test_a_broken_stream_is_followed_up(outcome: Outcome) -> None:
     assert run.outcome is Outcome.COMPLETED
     assert run.notices
     assert (await world.transcript()).messages["m1"].text == "all of it"
+
+
+async def test_a_server_that_is_away_for_a_moment_is_asked_again() -> None:
+    away = ProviderError("Refused.", retryable=True, retry_after=0.0)
+    broken: Turn = [*said("all", end=None), e.TurnFinished(outcome=Outcome.DISCONNECTED)]
+    whole: Turn = [
+        e.PartFinished(part_id="m1:0", final=PartFinal(text="all of it")),
+        e.TurnFinished(outcome=Outcome.COMPLETED),
+    ]
+    world = World(broken, [away], [away], whole)
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    assert len(world.events(e.RetryScheduled)) == 2
+    assert [type(given) for given in world.provider.given] == [NewMessages, Resume, Resume, Resume]
 
 
 async def test_a_stream_without_an_end_is_truncated() -> None:

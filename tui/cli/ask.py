@@ -17,7 +17,7 @@ from tui.cli.context import Context, pass_context, with_profile
 from tui.cli.printing import JsonPrinter, Printer, TextPrinter
 from tui.cli.threads import find_thread
 from tui.core.events import Envelope
-from tui.core.models import Outcome, RunState
+from tui.core.models import Outcome
 from tui.core.ports import SendMessage, Services, Subscription
 from tui.core.transcript import Run, Transcript
 from tui.tools.policy import UnattendedPolicy
@@ -127,7 +127,7 @@ class _Ask:
                     transcript.apply(item)
                     await self._print(transcript, item, run_id)
             run = transcript.runs.get(run_id)
-            if run is not None and run.state is RunState.FINISHED:
+            if run is not None and not run.active:
                 return run
 
     async def _print(self, transcript: Transcript, envelope: Envelope, run_id: str) -> None:

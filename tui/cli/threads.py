@@ -73,7 +73,7 @@ async def find_thread(services: Services, wanted: str) -> ThreadSummary:
     threads = await services.library.threads()
     if wanted == "last" and threads:
         return threads[0]
-    found = [thread for thread in threads if thread.id.startswith(wanted)]
+    found = [thread for thread in threads if wanted and thread.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
     several = len(found) > 1

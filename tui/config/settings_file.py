@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
@@ -68,11 +69,11 @@ def profile_of(settings: Settings, name: str | None) -> Profile:
 
 
 def render_settings(settings: Settings) -> str:
-    """The settings in force as TOML; what is unset is left out."""
+    """The settings in force as TOML, without what is unset and without secrets in headers."""
     import tomli_w
 
     profiles = {
-        name: {key: value for key, value in _plain(profile).items() if key != "name"}
+        name: _plain(replace(profile, headers=_hidden(profile.headers)))
         for name, profile in settings.profiles.items()
     }
     return tomli_w.dumps(
@@ -85,12 +86,21 @@ def render_settings(settings: Settings) -> str:
     )
 
 
+_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+
+
+def _hidden(headers: dict[str, str]) -> dict[str, str]:
+    return {
+        name: "[hidden]" if _SECRET_NAME.search(name) else value for name, value in headers.items()
+    }
+
+
 def _plain(value: Profile | Limits | SandboxSettings) -> dict[str, Any]:
     data = {f.name: getattr(value, f.name) for f in fields(value)}
     return {
         key: str(each) if isinstance(each, Path) else each
         for key, each in data.items()
-        if each is not None and each != {}
+        if each is not None and each != {} and key != "name"
     }
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tui.core import events as e
-from tui.core.errors import ProviderError, TickertapeError
+from tui.core.errors import ProviderError, StoreError, TickertapeError
 from tui.core.models import Outcome, Problem
 from tui.core.ports import (
     ApprovalPolicy,
@@ -132,6 +132,10 @@ class RunLoop:
             if self._cancelled_as is None:
                 raise
             return await self._stop(session, self._cancelled_as)
+        except StoreError:
+            # Without a record no tool may run and no output may leave: free the remote thread.
+            await self._cancel_remote(session)
+            raise
 
     # --- turn -> tools -> turn -----------------------------------------------------------------
 
@@ -181,37 +185,45 @@ class RunLoop:
 
     async def _settled_turn(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
-        end = await self._turn_with_retries(session, given)
+        end = await self._turn(session, given)
         if end.outcome not in _BROKEN:
             return end
         self.recorder.emit(e.NoticeAdded(text=_BROKEN[end.outcome]), turn=self._round)
         try:
-            resumed = await self._stream(session, Resume())
+            resumed = await self._asked(session, Resume())
         except TickertapeError as error:
             _log.info("could not settle the run: %s", error)
             return end
         if isinstance(given, ToolResults) and _waits_for_the_same(resumed, given):
             # The outputs never arrived. The tools have run and must not run again.
-            return await self._turn_with_retries(session, given)
+            return await self._turn(session, given)
         return end if resumed.outcome in _BROKEN else resumed
 
-    async def _turn_with_retries(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+    async def _turn(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        try:
+            return await self._asked(session, given)
+        except ProviderError as error:
+            return _after_error(error)
+
+    async def _asked(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        """One turn, asked for again in sight while there is a point in it."""
+        looking = isinstance(given, Resume)
         for attempt in itertools.count(1):
             self.recorder.emit(e.TurnStarted(round=self._round), turn=self._round)
             try:
                 return await self._stream(session, given)
             except ProviderError as error:
-                delay = self._retry_delay(error, attempt)
+                delay = self._retry_delay(error, attempt, repeatable=looking or not error.sent)
                 if delay is None:
-                    return _after_error(error)
+                    raise
                 retry = e.RetryScheduled(attempt=attempt, delay=delay, reason=error.message)
                 self.recorder.emit(retry, turn=self._round)
                 await asyncio.sleep(delay)
         raise AssertionError("unreachable: count() does not end")
 
-    def _retry_delay(self, error: ProviderError, attempt: int) -> float | None:
+    def _retry_delay(self, error: ProviderError, attempt: int, *, repeatable: bool) -> float | None:
         """Seconds to wait before trying again, or None when there is no point."""
-        if not error.retryable or error.sent or attempt > self.limits.max_retries:
+        if not (error.retryable and repeatable) or attempt > self.limits.max_retries:
             return None
         if error.retry_after is not None:
             fits = error.retry_after <= self.limits.max_retry_delay
