@@ -75,6 +75,7 @@ class AssistantsPeer:
     def __init__(self) -> None:
         self.script: list[Item] = []
         self.assistants: dict[str, Json] = {}
+        self.rival = False  # whether another client makes an assistant just before ours
         self.threads: dict[str, list[Json]] = {}
         self.runs: dict[str, Json] = {}
         self.steps: dict[str, list[Json]] = {}
@@ -107,6 +108,8 @@ class AssistantsPeer:
 
     def _assistants(self, request: Request, parts: list[str]) -> Reply:
         if request.method == "POST":
+            if self.rival:
+                self.assistants["asst_rival"] = {**request.body, "id": "asst_rival"}
             made = {"tools": [], **request.body, "id": self.id("asst")}
             self.assistants[made["id"]] = made
             return Reply.json(made)
@@ -117,6 +120,8 @@ class AssistantsPeer:
             page = [self.assistants[key] for key in ids[at : at + 1]]
             return Reply.json({"data": page, "has_more": at + 1 < len(ids)})
         found = self.assistants.get(parts[1])
+        if request.method == "DELETE":
+            del self.assistants[parts[1]]
         return Reply.json(found) if found else Reply.error(404, "No assistant found")
 
     def _in_thread(self, request: Request, thread_id: str, rest: list[str]) -> Reply:

@@ -248,6 +248,16 @@ async def test_two_runs_at_once_make_one_assistant(
     assert len(peer.assistants) == 2
 
 
+async def test_two_first_starts_end_up_with_one_assistant(
+    peer: AssistantsPeer, provider: AssistantsProvider
+) -> None:
+    peer.rival = True
+    peer.script = [Say(("ok",)), End()]
+    await Conversation(provider).answer("hi")
+    assert list(peer.assistants) == ["asst_rival"]
+    assert peer.http.requests[-1].body["assistant_id"] == "asst_rival"
+
+
 async def test_our_assistant_is_found_again_on_a_later_page(
     peer: AssistantsPeer, provider: AssistantsProvider
 ) -> None:

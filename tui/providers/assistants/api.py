@@ -41,6 +41,11 @@ class AssistantsApi:
             lambda client: client.beta.assistants.with_streaming_response.retrieve(assistant_id)
         )
 
+    async def delete_assistant(self, assistant_id: str) -> JsonObject:
+        return await self.transport.json(
+            lambda client: client.beta.assistants.with_streaming_response.delete(assistant_id)
+        )
+
     def assistants(self) -> AsyncIterator[JsonObject]:
         """All assistants, the oldest first."""
         return self._pages(

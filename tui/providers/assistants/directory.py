@@ -57,12 +57,25 @@ class AssistantDirectory:
         named = self._profile.assistant_id or os.environ.get("OPENAI_ASSISTANT_ID", "").strip()
         if named:
             return _decode(await self._named(named))
+        found = await self._marked()
+        return _decode(found or await self._make(model or await self._first_model()))
+
+    async def _marked(self) -> JsonObject | None:
+        """The oldest assistant that Tickertape made, if there is one."""
         async for body in self._api.assistants():
             mark = obj(body, "metadata")
             if all(mark.get(key) == value for key, value in ASSISTANT_MARK.items()):
-                return _decode(body)
-        made = encode_assistant(model or await self._first_model())
-        return _decode(await self._api.create_assistant(made))
+                return body
+        return None
+
+    async def _make(self, model: str) -> JsonObject:
+        """Make one; had another first start the same idea, keep the older of the two."""
+        made = await self._api.create_assistant(encode_assistant(model))
+        oldest = await self._marked()
+        if oldest is None or text(oldest, "id") == text(made, "id"):
+            return made
+        await self._api.delete_assistant(text(made, "id"))
+        return oldest
 
     async def _named(self, assistant_id: str) -> JsonObject:
         try:
