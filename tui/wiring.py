@@ -122,7 +122,9 @@ def served_provider(settings: Settings, hide: HideSecret) -> Provider:
     """The model that ``tickertape serve`` puts behind its API: the default profile's."""
     profile = profile_of(settings, None)
     if profile.embedded:
-        return sandbox_provider(settings)
+        # Foreign clients are served what their SDKs can follow.
+        one_by_one = replace(settings.sandbox, interleave=False)
+        return sandbox_provider(replace(settings, sandbox=one_by_one))
     from tui.providers.registry import create
 
     key = api_key(profile)

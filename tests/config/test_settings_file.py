@@ -25,6 +25,7 @@ def test_without_a_file_the_sandbox_is_the_default(tmp_path: Path) -> None:
 
 def test_a_profile_with_everything(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
+    (tmp_path / "demo.toml").write_text("", encoding="utf-8")
     path.write_text(
         """
         default_profile = "work"
@@ -65,6 +66,9 @@ def test_a_profile_with_everything(tmp_path: Path) -> None:
         ("[profiles.x]\nread_timeout = 'soon'", "profiles.x.read_timeout is 'soon'", "README"),
         ("[profiles.x]\nprotocol = 'telepathy'", "profiles.x.protocol is 'telepathy'", "README"),
         ("[limits]\nmax_rounds = 1.5", "limits.max_rounds is 1.5", "README"),
+        ("[sandbox]\nrate = -3", "sandbox.rate is -3, but has to be at least 0", "README"),
+        ("[limits]\nmax_rounds = 0", "limits.max_rounds is 0", "README"),
+        ("[sandbox]\nscenario = 'gone.toml'", "there is no such file", "relative"),
         ("profiles = 3", "profiles is 3, but has to be a table", "[profiles]"),
         ("[profiles]\nx = 3", "profiles.x is 3, but has to be a table", "[profiles.x]"),
     ],

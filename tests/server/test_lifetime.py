@@ -155,9 +155,9 @@ def test_it_stops_within_two_seconds_with_streams_open(streams: int) -> None:
         server.stop()
         assert time.monotonic() - begun < 2
         for response in responses:
-            names = [name for name, _ in decode_events(response.read())]
-            assert names[0] == "thread.run.created"
-            assert "done" not in names
+            # Broken off, so that no client takes what it has for the whole.
+            with pytest.raises(httpx2.RemoteProtocolError):
+                response.read()
         assert provider.closed
         with pytest.raises(httpx2.ConnectError):
             client.get("/models")

@@ -89,6 +89,7 @@ class _Ask:
         finally:
             subscription.feed.close()
         self.printer.finish(run)
+        await self.services.library.mark_read(thread_id)  # it was all printed
         return _status(run)
 
     async def _answered(self, subscription: Subscription, thread_id: str) -> Run:

@@ -38,5 +38,10 @@ def command(
         hide=chosen.hide,
         host=host,
         port=port,
-        on_listening=click.echo,
+        on_listening=_announce,
     )
+
+
+def _announce(base_url: str) -> None:
+    click.echo(base_url)
+    click.echo("Serving the Assistants API. Ctrl-C stops it.", err=True)

@@ -60,7 +60,10 @@ def delete(context: Context, thread_id: str, yes: bool) -> None:
         thread = asyncio.run(find_thread(services, thread_id))
         title = sanitise(thread.title)
         if not yes:
-            click.confirm(f"Delete {title!r} with {thread.messages} messages?", abort=True)
+            question = f"Delete {title!r} with {thread.messages} messages?"
+            if not click.confirm(question, err=True):
+                click.echo("Kept.", err=True)
+                return
         asyncio.run(services.library.delete(thread.id))
     click.echo(f"Deleted {title!r}.", err=True)
 
@@ -107,7 +110,8 @@ def _line(thread: ThreadSummary) -> str:
     when = datetime.fromtimestamp(thread.updated_at, UTC).astimezone()
     mark = "*" if thread.running else " "
     title = sanitise(thread.title).replace("\n", " ") or "(no title)"
-    return f"{thread.id[:12]}  {when:%Y-%m-%d %H:%M} {mark} {thread.messages:>4}  {title}"
+    count = f"{thread.messages:>4} messages"
+    return f"{thread.id[:12]}  {when:%Y-%m-%d %H:%M} {mark} {count}  {title}"
 
 
 def _markdown(transcript: Transcript) -> str:

@@ -48,7 +48,7 @@ def parse_settings(data: Mapping[str, Any], path: Path) -> Settings:
         )
     sandbox = _section(SandboxSettings, data, "sandbox", path)
     if sandbox.scenario is not None:
-        sandbox = replace(sandbox, scenario=path.parent / sandbox.scenario.expanduser())
+        sandbox = replace(sandbox, scenario=_existing(sandbox.scenario, path))
     return Settings(
         profiles=profiles,
         default_profile=default,
@@ -83,6 +83,16 @@ def render_settings(settings: Settings) -> str:
             "sandbox": _plain(settings.sandbox),
             "profiles": profiles,
         }
+    )
+
+
+def _existing(scenario: Path, path: Path) -> Path:
+    found = path.parent / scenario.expanduser()
+    if found.is_file():
+        return found
+    raise ConfigError(
+        f"{path}: sandbox.scenario names {found}, but there is no such file.",
+        hint="Paths are relative to the configuration file.",
     )
 
 
@@ -150,11 +160,25 @@ def _build(cls: type[T], data: dict[str, Any], where: str, path: Path) -> T:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(cls).validate_python(data)
+        built = TypeAdapter(cls).validate_python(data)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_mistake(error, where)}", hint=_SEE) from error
+    for key, least in _LEAST.items():
+        if (value := getattr(built, key, least)) < least:
+            message = f"{path}: {where}.{key} is {value:g}, but has to be at least {least:g}."
+            raise ConfigError(message, hint=_SEE)
+    return built
 
 
+_LEAST = {
+    "rate": 0,
+    "max_rounds": 1,
+    "max_retries": 0,
+    "max_retry_delay": 0,
+    "tool_timeout": 0.1,
+    "read_timeout": 0.1,
+    "connect_timeout": 0.1,
+}
 _SEE = "The README lists every setting; `tickertape config show` prints those in force."
 
 

@@ -320,6 +320,9 @@ EngineEvent: TypeAlias = (
 )
 Event: TypeAlias = ThreadEvent | ProviderEvent | EngineEvent
 
+ACTIVITY = (ThreadCreated, MessageAdded, RunStarted, RunInterrupted, RunFinished)
+"""What moves a thread up in a list by time; a new title or one more delta does not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:

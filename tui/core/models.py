@@ -197,6 +197,8 @@ class HistoryMessage:
 class ThreadSummary:
     """A thread as one line of the library shows it. Times are seconds since the epoch.
 
+    ``updated_at`` is that of the last message, run start or run end.
+
     ``running`` is true while any process runs a turn in it, ``unread`` when something arrived
     that no one has looked at, ``deleted`` tells watchers to drop it.
     """

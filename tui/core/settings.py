@@ -51,10 +51,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """``rate`` is in tokens a second; 0 means: as fast as possible."""
+    """``rate`` is in tokens a second; 0 means: as fast as possible.
+
+    ``interleave`` streams the arguments of parallel calls side by side. The protocols allow it and
+    the app shows it, but event handlers of the official SDKs get lost in it.
+    """
 
     rate: float = 40.0
     scenario: Path | None = None
+    interleave: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

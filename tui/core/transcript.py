@@ -193,7 +193,8 @@ class Transcript:
         if envelope.seq <= self.seq:
             return
         self.seq = envelope.seq
-        self.updated_at = max(self.updated_at, envelope.at)
+        if isinstance(envelope.event, e.ACTIVITY):
+            self.updated_at = max(self.updated_at, envelope.at)
         _FOLDS[type(envelope.event)](self, envelope, envelope.event)
 
     def add_message(self, message: Message) -> None:

@@ -41,6 +41,7 @@ from tui.engine.threads import ThreadLog, Threads
 _log = logging.getLogger(__name__)
 
 _TITLE_LENGTH = 60
+_MARKUP = ("```", "~~~", "[[", "---")  # lines that open a block and say nothing
 _LEAVE_TIMEOUT = 6.0
 
 
@@ -286,8 +287,9 @@ class EngineConversations:
 
 
 def title_of(text: str) -> str:
-    """A thread's first title: the first line of its first message, at most 60 characters."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    """A thread's first title: the first telling line of its first message, at most 60 long."""
+    lines = [line.strip() for line in text.splitlines()]
+    line = next((line for line in lines if line and not line.startswith(_MARKUP)), "")
     if len(line) <= _TITLE_LENGTH:
         return line
     return line[: _TITLE_LENGTH - 1].rstrip() + "…"

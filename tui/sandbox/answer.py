@@ -24,7 +24,7 @@ _WHAT_I_CAN_DO = """\
 - call them one after another, when the message says *then*
 - play a *scenario*: text, reasoning, calls, waits and failures, in your order"""
 _SCENARIO = """[[step]]
-think = { tokens = 20 }
+say = "Here comes a table."
 
 [[step]]
 say = { tokens = 60, kind = "table" }
@@ -74,7 +74,7 @@ def answer_freely(request: RunRequest, question: str) -> str:
         _tool_table(request),
         "## A scenario to try",
         "Put this into a message to see what a client makes of it:",
-        f"```sandbox\n{_SCENARIO}```",
+        f"````markdown\n```sandbox\n{_SCENARIO}```\n````",
     ]
     return "\n\n".join(blocks)
 

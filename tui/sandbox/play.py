@@ -87,10 +87,14 @@ class _OpenMessage:
 
 @dataclass(slots=True, kw_only=True)
 class TurnPlayer:
-    """Plays the steps of one turn; ``needs`` are the calls it made."""
+    """Plays the steps of one turn; ``needs`` are the calls it made.
+
+    ``interleave``: parallel calls stream their arguments side by side, not one after another.
+    """
 
     ledger: RunLedger
     rate: float
+    interleave: bool = True
     needs: list[Need] = field(default_factory=list)
     _message: _OpenMessage | None = None
     _faults: list[tuple[int, WireFault]] = field(default_factory=list)
@@ -144,8 +148,15 @@ class TurnPlayer:
 
     def _call(self, step: CallTools) -> Iterator[Played]:
         message = yield from self._open_message(holds_calls=True)
+        together = (step.calls,) if self.interleave else tuple((call,) for call in step.calls)
+        for calls in together:
+            yield from self._call_side_by_side(message, calls, step.rate)
+
+    def _call_side_by_side(
+        self, message: _OpenMessage, calls: Sequence[PlannedCall], rate: float | None
+    ) -> Iterator[Played]:
         parts: list[tuple[str, PlannedCall]] = []
-        for call in step.calls:
+        for call in calls:
             ref = ToolRef(name=call.name, call_id=self.ledger.new_id("call"))
             part_id = yield from self._start_part(message, PartKind.TOOL_CALL, ref)
             parts.append((part_id, call))
@@ -154,7 +165,7 @@ class TurnPlayer:
         for row in zip_longest(*cut):
             for (part_id, _), fragment in zip(parts, row, strict=True):
                 if fragment is not None:
-                    yield from self._spend(step.rate)
+                    yield from self._spend(rate)
                     yield e.ArgumentsDelta(part_id=part_id, fragment=fragment)
         for part_id, call in parts:
             yield e.PartFinished(part_id=part_id, final=PartFinal(arguments=call.arguments))

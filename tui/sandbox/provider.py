@@ -80,7 +80,8 @@ class SandboxSession:
         self._count_input()
         if self._plan is None:
             self._plan = await asyncio.to_thread(make_plan, self._request, self._settings)
-        player = TurnPlayer(ledger=self._ledger, rate=self._settings.rate)
+        settings = self._settings
+        player = TurnPlayer(ledger=self._ledger, rate=settings.rate, interleave=settings.interleave)
         pacer = Pacer(self._stop)
         played = player.play(self._plan(self._rounds))
         try:

@@ -36,9 +36,9 @@ class Subscriber:
         self._items.append(item)
         self._ready.set()
 
-    def leave(self) -> None:
+    def leave(self, ending: Ending = Ending.CLEAN) -> None:
         """The reader is gone, or the server stops: end the response, pause or not."""
-        self.push(Ending.CLEAN)
+        self.push(ending)
         self._over.set()
 
     async def next(self) -> bytes | Ending:

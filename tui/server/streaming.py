@@ -26,17 +26,20 @@ class OpenStreams:
         """Note a response; one that opens while the server stops ends at once."""
         self._open.add(subscriber)
         if self.closed:
-            subscriber.leave()
+            subscriber.leave(Ending.BROKEN)
 
     def remove(self, subscriber: Subscriber) -> None:
         """The response is over."""
         self._open.discard(subscriber)
 
     def close(self) -> None:
-        """End them all, now and later. Call it on the server's loop."""
+        """Break them all off, now and later: an orderly end would look like an answer's.
+
+        Call it on the server's loop.
+        """
         self.closed = True
         for subscriber in self._open:
-            subscriber.leave()
+            subscriber.leave(Ending.BROKEN)
 
 
 class EventStream(Response):

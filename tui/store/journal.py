@@ -74,7 +74,7 @@ def append(
         _append_one(connection, envelope, last)
     if not envelopes:
         return written
-    at = max(envelope.at for envelope in envelopes)
+    at = max((each.at for each in envelopes if isinstance(each.event, e.ACTIVITY)), default=0.0)
     connection.execute(_ADVANCE, (last, at, thread_id))
     if connection.execute(_ACTIVE, (thread_id,)).fetchone() is None:
         fold(connection, thread_id)
