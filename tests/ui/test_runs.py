@@ -132,6 +132,26 @@ async def test_an_ending_that_is_no_success_is_told_with_its_hint(
         assert "The line␛[2J broke. Check the cable." in " ".join(log(pilot).split())
 
 
+async def test_an_ending_without_a_message_stays_told_also_after_a_reload() -> None:
+    backend, run = in_thread()
+
+    def told(pilot: Pilot[None]) -> bool:
+        lines = [line.strip() for line in log(pilot).split("\n") if line.strip()]
+        words = ("You", "a question", "Assistant", "Failed: too slow", "You", "anyone?")
+        return all(line.startswith(word) for line, word in zip(lines, words, strict=True))
+
+    async with running(backend) as pilot:
+        run.finish(Outcome.FAILED, reason="too slow.")
+        await until(pilot, lambda: "Failed: too slow" in log(pilot))
+        backend.say("t1", "anyone?")
+        await until(pilot, lambda: "anyone?" in log(pilot))
+        await settle(pilot)
+        assert told(pilot), log(pilot)
+    async with running(backend) as pilot:
+        await until(pilot, lambda: "anyone?" in log(pilot))
+        assert told(pilot), log(pilot)
+
+
 async def test_a_wait_before_a_retry_is_visible_and_goes_away() -> None:
     backend, run = in_thread()
     async with running(backend) as pilot:

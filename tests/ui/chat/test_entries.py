@@ -35,11 +35,28 @@ async def test_of_two_empty_runs_only_the_newest_is_told_and_none_once_answered(
     user = backend.say("t", "hi")
     backend.begin("t", "r1").finish(Outcome.FAILED)
     backend.begin("t", "r2").finish(Outcome.FAILED)
-    assert rows(await transcript_of(backend)) == [MessageRow(user, headed=True), RunRow("r2")]
+    told = [MessageRow(user, headed=True), RunRow("r2", headed=True)]
+    assert rows(await transcript_of(backend)) == told
     run = backend.begin("t", "r3")
     run.text("at last")
     found = rows(await transcript_of(backend))
     assert found == [MessageRow(user, headed=True), MessageRow("r3-a0", headed=True), RunRow("r3")]
+
+
+async def test_a_run_without_messages_stays_told_when_the_thread_goes_on() -> None:
+    backend = FakeBackend()
+    first = backend.say("t", "hi")
+    backend.begin("t", "r1").finish(Outcome.CANCELLED)
+    backend.begin("t", "r2").finish(Outcome.FAILED)
+    second = backend.say("t", "hello?")
+    backend.begin("t", "r3").text("here")
+    assert rows(await transcript_of(backend)) == [
+        MessageRow(first, headed=True),
+        RunRow("r2", headed=True),
+        MessageRow(second, headed=True),
+        MessageRow("r3-a0", headed=True),
+        RunRow("r3"),
+    ]
 
 
 async def test_another_branch_is_not_shown() -> None:

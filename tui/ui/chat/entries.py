@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.core.models import MessageId, RunId
-from tui.core.transcript import Transcript
+from tui.core.transcript import Run, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,13 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What is said about a run: what it waits for, and how it ended."""
+    """What is said about a run: what it waits for, and how it ended.
+
+    ``headed`` when the run left no message that could name its author.
+    """
 
     run_id: RunId
+    headed: bool = False
 
 
 Row = MessageRow | RunRow
@@ -29,20 +33,30 @@ Row = MessageRow | RunRow
 def rows(transcript: Transcript) -> list[Row]:
     """The rows of the selected path. A run's line follows its last message.
 
-    Of several runs that left no message below the same one, only the newest is told, and only at
-    the end of the path: the others led nowhere that is shown.
+    Of several runs that left no message below the same one, only the newest is told, and only
+    while no other run has answered that message.
     """
-    tails = {run.tail_id: run for run in transcript.runs.values()}
+    path = transcript.path()
+    after = _runs_below(transcript, {message.run_id for message in path})
     found: list[Row] = []
     before: tuple[str, str | None] | None = None
-    for message in transcript.path():
+    for message in path:
         author = (message.role, message.run_id)
         found.append(MessageRow(message.id, headed=author != before))
         before = author
-        run = tails.get(message.id)
-        ends_here = run is not None and (
-            run.tail_id != run.parent_id or message.id == transcript.leaf_id
-        )
-        if run is not None and ends_here:
-            found.append(RunRow(run.id))
+        if (run := after.get(message.id)) is not None:
+            is_silent = run.tail_id == run.parent_id
+            found.append(RunRow(run.id, headed=is_silent))
+            before = None if is_silent else author
     return found
+
+
+def _runs_below(transcript: Transcript, shown: set[RunId | None]) -> dict[MessageId, Run]:
+    """The run that is told below each message."""
+    runs = transcript.runs.values()
+    answered = {run.parent_id for run in runs if run.id in shown}
+    below: dict[MessageId, Run] = {}
+    for run in runs:
+        if run.tail_id != run.parent_id or run.parent_id not in answered:
+            below[run.tail_id] = run
+    return below

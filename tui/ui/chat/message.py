@@ -70,12 +70,20 @@ class MessageView(Vertical):
         return [w for w in self._widgets.values() if isinstance(w, ReasoningPart)]
 
 
-class RunView(Static):
+class RunView(Vertical):
     """What a reader has to know about a run: waits, notices, and an ending that is not success."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(markup=False, classes="run")
+    def __init__(self, run: Run, *, headed: bool) -> None:
+        super().__init__(classes="run")
         self._run = run
+        self._headed = headed
+        self._lines = Static(markup=False, classes="outcome")
+
+    def compose(self) -> Iterator[Static]:
+        """Who failed, for a run without messages, and then what happened."""
+        if self._headed:
+            yield Static(_LABELS[Role.ASSISTANT], markup=False, classes="author")
+        yield self._lines
 
     def on_mount(self) -> None:
         """Show what is there."""
@@ -86,4 +94,5 @@ class RunView(Static):
         lines = wording.outcome_lines(self._run)
         self.display = bool(lines)
         styles = {"problem": "$text-error", "notice": "$text-muted"}
-        self.update(Content("\n").join(Content(text).stylize(styles[kind]) for kind, text in lines))
+        texts = [Content(text).stylize(styles[kind]) for kind, text in lines]
+        self._lines.update(Content("\n").join(texts))

@@ -178,7 +178,7 @@ class ChatView(Vertical):
             widget = MessageView(self._transcript.messages[row.message_id], headed=row.headed)
             self._messages[row.message_id] = widget
         else:
-            widget = RunView(self._transcript.runs[row.run_id])
+            widget = RunView(self._transcript.runs[row.run_id], headed=row.headed)
         self._widgets[row] = widget
         return widget
 
