@@ -154,6 +154,8 @@ def test_a_failed_run_has_status_1_and_a_sentence(
     assert result.returncode == 1
     assert "Half a sentence" in result.stdout
     assert said in result.stderr.lower()
+    shown = tickertape("threads", "show", "last").stdout.lower()
+    assert said in shown.split("half a sentence")[-1]
     assert tickertape("ask", "and now?", "--thread", "last").returncode == 0
 
 

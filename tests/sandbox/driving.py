@@ -108,11 +108,12 @@ async def run(
     *,
     rate: float = 0,
     scenario: Path | None = None,
+    interleave: bool = True,
     output: Callable[[Need], ToolOutput] = lambda need: ToolOutput(text=f"<{need.arguments}>"),
     most: int = 20,
 ) -> Answer:
     """The whole run; ``output`` answers each call."""
-    provider = SandboxProvider(SandboxSettings(rate=rate, scenario=scenario))
+    provider = SandboxProvider(SandboxSettings(rate=rate, scenario=scenario, interleave=interleave))
     answer = Answer()
     given: TurnInput = NewMessages()
     async with provider.open(request) as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 
 import pytest
@@ -252,6 +253,19 @@ async def test_tool_choice_of_a_function_calls_that_one() -> None:
     choice = {"type": "function", "function": {"name": "calculate"}}
     answer = await run(asked("time in Rome? 2+3!", tools=BUILTIN, options={"tool_choice": choice}))
     assert answer.calls == [[("calculate", '{"expression": "2+3"}')]]
+
+
+@pytest.mark.parametrize("interleave", [True, False])
+async def test_parallel_calls_stream_side_by_side_or_one_after_another(interleave: bool) -> None:
+    answer = await run(asked(THREE, tools=BUILTIN), interleave=interleave)
+    parts = [
+        event.part_id
+        for event in answer.turns[0]
+        if isinstance(event, e.PartStarted | e.ArgumentsDelta | e.PartFinished)
+    ]
+    changes = sum(1 for before, after in itertools.pairwise(parts) if before != after)
+    assert (changes == 2) is not interleave
+    assert [len(calls) for calls in answer.calls] == [3]
 
 
 async def test_without_parallel_calls_there_is_one_a_turn() -> None:

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 from tui.core import events as e
 from tui.core.codec import encode_envelope
-from tui.core.models import Outcome, PartId, PartKind, ToolState
+from tui.core.models import Outcome, PartId, PartKind, RunState, ToolState
 from tui.core.sanitise import sanitise
 from tui.core.transcript import Run, ToolCall, Transcript
 
@@ -35,6 +35,19 @@ class Printer(Protocol):
     def finish(self, run: Run) -> None:
         """Say how it ended."""
         ...
+
+
+def ending(run: Run) -> list[str]:
+    """How a run ended, in lines for a person; nothing for one that completed or goes on."""
+    if run.state is RunState.INTERRUPTED:
+        return ["The run was interrupted: its process ended before it did."]
+    if run.outcome in (None, Outcome.COMPLETED):
+        return []
+    reason = f" ({run.reason})" if run.reason else ""
+    lines = [f"{_ENDED[run.outcome].rstrip('.')}{reason}."]
+    if run.error is not None:
+        lines += [line for line in (run.error.message, run.error.hint) if line]
+    return [sanitise(line) for line in lines]
 
 
 @dataclass(slots=True)
@@ -81,14 +94,8 @@ class TextPrinter:
 
     def finish(self, run: Run) -> None:
         self._end_line()
-        if run.outcome in (None, Outcome.COMPLETED):
-            return
-        reason = f" ({sanitise(run.reason)})" if run.reason else ""
-        self._note(f"{_ENDED[run.outcome].rstrip('.')}{reason}.")
-        if run.error is not None:
-            self._note(sanitise(run.error.message))
-            if run.error.hint:
-                self._note(sanitise(run.error.hint))
+        for line in ending(run):
+            self._note(line)
 
     def _print_delta(self, transcript: Transcript, event: e.TextDelta) -> None:
         part = transcript.parts.get(event.part_id)

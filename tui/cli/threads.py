@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from tui.cli.context import Context, pass_context
+from tui.cli.printing import ending
 from tui.core.codec import encode
 from tui.core.errors import NotFoundError
 from tui.core.models import ThreadSummary
@@ -116,7 +117,10 @@ def _line(thread: ThreadSummary) -> str:
 
 def _markdown(transcript: Transcript) -> str:
     blocks = [f"# {sanitise(transcript.title)}"]
-    blocks += [_message(message) for message in transcript.path()]
+    endings = {run.tail_id: ending(run) for run in transcript.runs.values()}
+    for message in transcript.path():
+        blocks.append(_message(message))
+        blocks += [f"> {line}" for line in endings.get(message.id, ())]
     return "\n\n".join(blocks)
 
 

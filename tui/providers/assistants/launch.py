@@ -128,7 +128,7 @@ class Launch:
         """The whole history into a new thread, in as few requests as possible."""
         history = self._request.history
         if len(history) > 1 and not self.notices:
-            self.notices.append(_MOVED)
+            self._tell(_MOVED)
         messages = encode_messages(history)
         first, rest = messages[:MAX_INITIAL_MESSAGES], messages[MAX_INITIAL_MESSAGES:]
         if not rest:
@@ -165,7 +165,12 @@ class Launch:
     def _leave_thread(self, notice: str) -> None:
         self._decoder.thread_id = None
         self.through = None
-        self.notices.append(notice)
+        self._tell(notice)
+
+    def _tell(self, notice: str) -> None:
+        """Say that a thread was built anew; the embedded server's are, by design, at each start."""
+        if not self._profile.embedded:
+            self.notices.append(notice)
 
 
 def own_run(run_id: str, runs: list[JsonObject]) -> JsonObject | None:
