@@ -24,7 +24,8 @@ from tui.wiring import Backend, start_backend
 _READ_TIMEOUT = 0.4
 
 
-def _settings() -> Settings:
+def settings(rate: float = 0) -> Settings:
+    """The sandbox behind the embedded server, as fast as it can, with a short patience."""
     profile = Profile(
         name="sandbox",
         embedded=True,
@@ -33,7 +34,7 @@ def _settings() -> Settings:
         read_timeout=_READ_TIMEOUT,
     )
     return Settings(
-        profiles={"sandbox": profile}, default_profile="sandbox", sandbox=SandboxSettings(rate=0)
+        profiles={"sandbox": profile}, default_profile="sandbox", sandbox=SandboxSettings(rate=rate)
     )
 
 
@@ -86,7 +87,7 @@ class App:
 
 def _start() -> Backend:
     return start_backend(
-        paths=resolve_paths(), settings=_settings(), policy=ReadOnlyPolicy(), hide=lambda _: None
+        paths=resolve_paths(), settings=settings(), policy=ReadOnlyPolicy(), hide=lambda _: None
     )
 
 
@@ -243,11 +244,11 @@ def test_a_disk_that_fails_at_the_end_is_told_and_leaves_nothing_behind(
 def test_embedded_profiles_share_a_server_that_ends_with_them() -> None:
     import threading
 
-    settings = _settings()
-    other = replace(settings.profiles["sandbox"], name="other", instructions="Be brief.")
-    settings = replace(settings, profiles={**settings.profiles, "other": other})
+    one = settings()
+    other = replace(one.profiles["sandbox"], name="other", instructions="Be brief.")
+    two = replace(one, profiles={**one.profiles, "other": other})
     backend = start_backend(
-        paths=resolve_paths(), settings=settings, policy=ReadOnlyPolicy(), hide=lambda _: None
+        paths=resolve_paths(), settings=two, policy=ReadOnlyPolicy(), hide=lambda _: None
     )
     app = App(backend)
     assert asyncio.run(app.ask("What is 1+1?")).outcome is Outcome.COMPLETED
@@ -260,7 +261,7 @@ def test_embedded_profiles_share_a_server_that_ends_with_them() -> None:
 def test_no_key_of_the_embedded_server_reaches_the_disk() -> None:
     hidden: list[str | None] = []
     backend = start_backend(
-        paths=resolve_paths(), settings=_settings(), policy=ReadOnlyPolicy(), hide=hidden.append
+        paths=resolve_paths(), settings=settings(), policy=ReadOnlyPolicy(), hide=hidden.append
     )
     asyncio.run(App(backend).ask("What is 1+1?"))
     backend.close()

@@ -1,0 +1,96 @@
+"""The app on the real backend, by its keys: faults end in words on screen, and it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.test_wiring import settings
+from tests.ui.driving import screen_text, status, text_of, until
+from tui.config.paths import resolve_paths
+from tui.core.ports import Services
+from tui.tools.policy import ReadOnlyPolicy
+from tui.ui.app import TickertapeApp
+from tui.ui.composer import Composer
+from tui.wiring import Backend, start_backend
+
+
+@asynccontextmanager
+async def _app(rate: float = 0) -> AsyncIterator[Pilot[None]]:
+    backends: list[Backend] = []
+
+    def start() -> Services:
+        backend = start_backend(
+            paths=resolve_paths(),
+            settings=settings(rate),
+            policy=ReadOnlyPolicy(),
+            hide=lambda _: None,
+        )
+        backends.append(backend)
+        return backend.services
+
+    async def connect() -> Services:
+        return await asyncio.to_thread(start)
+
+    app = TickertapeApp(connect)
+    try:
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda: "sandbox" in status(pilot))
+            yield pilot
+    finally:
+        for backend in backends:
+            await asyncio.to_thread(backend.close)
+
+
+async def _send(pilot: Pilot[None], text: str) -> None:
+    pilot.app.screen.query_one(Composer).put(text)
+    await pilot.press("enter")
+
+
+async def _says(pilot: Pilot[None], *words: str) -> None:
+    await until(pilot, lambda: all(word in " ".join(screen_text(pilot).split()) for word in words))
+
+
+# What a person reads in the end.
+_FAULTS = {
+    "error_event": "Failed",
+    "run_failed": "asked to fail",
+    "rate_limit": "Failed",
+    "disconnect": "The connection was lost",
+    "truncate": "The stream ended too early",
+    "stall": "The connection was lost",
+    "malformed": "After the fault.",
+    "unknown_event": "After the fault.",
+    "malformed_arguments": "Error: The arguments of calc",
+    "refusal": "After the fault.",
+    "length": "limit of completion tokens",
+}
+
+
+@pytest.mark.parametrize("kind", _FAULTS)
+async def test_every_fault_ends_in_words_on_screen_and_the_next_message_works(kind: str) -> None:
+    steps = f"[[step]]\nfail = '{kind}'\n[[step]]\nsay = 'After the fault.'\n"
+    async with _app() as pilot:
+        await _send(pilot, f"```sandbox\n{steps}```")
+        await _says(pilot, _FAULTS[kind])
+        await until(pilot, lambda: "Answering" not in status(pilot))
+        await _send(pilot, "What is 17*23?")
+        await _says(pilot, "391", "Done")
+
+
+async def test_arguments_are_seen_growing() -> None:
+    async with _app(rate=60) as pilot:
+        seen: list[int] = []
+
+        def look() -> bool:
+            seen.append(len(text_of(pilot, "#calls").replace(" ", "")))
+            return "391" in text_of(pilot, "#calls")
+
+        await _send(pilot, "What time is it in Tokyo and in Paris, and what is 17*23?")
+        await until(pilot, look)
+        await _says(pilot, "Asia/Tokyo", "Europe/Paris", "+09:00")
+        assert len(set(seen)) > 5
