@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 
 from textual import events
 from textual.app import App, SystemCommand
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from tui.core.ports import Preferences
@@ -15,6 +17,7 @@ from tui.ui import themes
 from tui.ui.commands import COMMANDS
 from tui.ui.main_screen import MainScreen
 from tui.ui.screen import Connect
+from tui.ui.terminal import TerminalDriver
 
 
 class TickertapeApp(App[None]):
@@ -60,6 +63,11 @@ class TickertapeApp(App[None]):
             await self._main.run_action(action)
 
         return run
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our driver in place of Textual's, unless the environment asks for quite another one."""
+        driver = super().get_driver_class()
+        return TerminalDriver if driver is LinuxDriver else driver
 
     async def on_event(self, event: events.Event) -> None:
         """Clean what is pasted, which comes from anywhere and which every text box would show."""
