@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -188,6 +189,58 @@ async def test_a_draft_is_saved_a_moment_after_typing_and_on_quitting() -> None:
     assert backend.drafts["new"] == "half"
     async with running(backend) as pilot:
         await until(pilot, lambda: composer(pilot).text == "half")
+
+
+async def test_a_draft_is_saved_while_the_keys_go_on() -> None:
+    backend = FakeBackend()
+    async with running(backend) as pilot:
+        for _ in range(100):
+            await pilot.press("a")
+            await pilot.pause(0.02)
+            if backend.drafts:
+                break
+        assert backend.drafts["new"]
+        await until(pilot, lambda: backend.drafts["new"] == composer(pilot).text)
+
+
+async def test_a_draft_that_has_not_come_back_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = FakeBackend()
+    backend.add_thread("t1", "One", age=10)
+    backend.add_thread("t2", "Two", age=20)
+    backend.add_thread("t3", "Three", age=30)
+    backend.remembered["thread"] = "t1"
+    backend.drafts["t2"] = "precious"
+    read = asyncio.Event()
+
+    async def slow(key: str) -> str:
+        await read.wait()
+        return backend.drafts.get(key, "")
+
+    async with running(backend) as pilot:
+        monkeypatch.setattr(backend, "draft", slow)
+        await write(pilot, "one")
+        await pilot.press("alt+down")
+        await until(pilot, lambda: "Two" in text_of(pilot, "#chat"))
+        await write(pilot, "x")
+        await pilot.pause(0.6)
+        assert backend.drafts == {"t1": "one", "t2": "precious"}
+        await pilot.press("backspace", "alt+down")
+        await until(pilot, lambda: "Three" in text_of(pilot, "#chat"))
+        read.set()
+        await pilot.press("alt+up")
+        await until(pilot, lambda: composer(pilot).text == "precious")
+
+
+async def test_a_draft_that_cannot_be_saved_is_told_once() -> None:
+    backend = FakeBackend()
+    async with running(backend) as pilot:
+        backend.fail["save_draft"] = StoreError("The disk is full.", hint="Make room.")
+        for word in ("some", "words"):
+            await write(pilot, word)
+            await pilot.pause(0.6)
+        assert screen_text(pilot).count("The disk is full.") == 1
 
 
 async def test_a_thread_is_not_left_while_its_text_cannot_be_saved() -> None:

@@ -26,6 +26,7 @@ from tui.ui.composer import Composer
 from tui.ui.desk import Desk
 from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, PaneLayout, Side
+from tui.ui.session import OpenThread
 from tui.ui.status import StatusLine
 from tui.ui.threads.pane import UNTITLED, ThreadsPane
 from tui.ui.welcome import startup_problem, welcome
@@ -52,6 +53,8 @@ class ThreadScreen(Screen[None]):
         self._remark = ""
         self._remark_timer: Timer | None = None
         self._draft_timer: Timer | None = None
+        self._draft_shown: OpenThread | None = None
+        self._draft_refused = False
         self._seconds: Timer | None = None
         self._threads = ThreadsPane(now)
         self._chat = ChatView()
@@ -198,19 +201,33 @@ class ThreadScreen(Screen[None]):
     # --- drafts ----------------------------------------------------------------------------
 
     def on_text_area_changed(self) -> None:
-        """Keep what is being written, a moment after the last key."""
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(_DRAFT_SECONDS, self._save_draft)
+        """Keep what is being written, every moment while the keys go on."""
+        if self._draft_timer is None:
+            self._draft_timer = self.set_timer(_DRAFT_SECONDS, self._save_draft)
 
-    async def _save_draft(self) -> None:
-        if self._desk is not None:
-            await self._attempt(
-                self._desk.save_draft(self._desk.thread.draft_key, self._composer.text)
-            )
+    def _save_draft(self) -> None:
+        self._draft_timer = None
+        # What is typed before the thread's draft has come back must not take its place.
+        if self._desk is not None and self._draft_shown is self._desk.thread:
+            self.run_worker(self._save_draft_or_say_once(self._desk), group="draft")
+
+    async def _save_draft_or_say_once(self, desk: Desk) -> None:
+        told, self._draft_refused = self._draft_refused, False
+        try:
+            await desk.save_draft(desk.thread.draft_key, self._composer.text)
+        except TickertapeError as error:
+            self._draft_refused = True
+            if not told:
+                self._complain(error)
+
+    def _has_draft(self, desk: Desk) -> bool:
+        """Whether the box says what the draft is: empty, it may not have come back yet."""
+        return bool(self._composer.text) or self._draft_shown is desk.thread
 
     async def _keep_draft(self, desk: Desk) -> bool:
         """Store the unsent text before leaving its thread; without that, it is not left."""
+        if not self._has_draft(desk):
+            return True
         return await self._attempt(desk.save_draft(desk.thread.draft_key, self._composer.text))
 
     async def _restore_draft(self) -> None:
@@ -223,12 +240,17 @@ class ThreadScreen(Screen[None]):
         except TickertapeError as error:
             self._complain(error)
             return
-        if text and desk.thread is thread and text != self._composer.text:
+        if desk.thread is not thread:
+            return
+        self._draft_shown = thread
+        if text and text != self._composer.text:
             self._composer.put_back(text)  # before what was typed while it was read
+        elif self._composer.text:
+            self.on_text_area_changed()
 
     async def save_before_quitting(self) -> None:
         """Put the unsent text on disk."""
-        if self._desk is not None:
+        if self._desk is not None and self._has_draft(self._desk):
             key = self._desk.thread.draft_key
             await self._desk.save_draft_before_quitting(key, self._composer.text)
 
@@ -255,6 +277,7 @@ class ThreadScreen(Screen[None]):
             self._threads.apply(summary)
             if summary.id == desk.thread.id and summary.deleted:
                 self._show_new_thread(desk)  # unsent text stays where it is
+                self.run_worker(self._restore_draft(), group="restore")
             elif summary.id == desk.thread.id and summary.unread:
                 self.run_worker(self._attempt(desk.mark_read(summary.id)), group="read")
 
