@@ -124,6 +124,7 @@ def test_a_call_through_all_its_states_with_times() -> None:
     ]
     call = transcript.calls["r", "c1"]
     assert (str(call.arguments), str(call.output)) == ('{"a":1}', "done")
+    assert str(call.printed) == "working"
     times = (call.first_delta_mono, call.arguments_done_mono, call.started_mono, call.finished_mono)
     assert times == (5.0, 7.0, 11.0, 13.0)
 

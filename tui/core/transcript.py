@@ -37,7 +37,10 @@ from tui.core.text import GrowingText
 
 @dataclass(slots=True, kw_only=True)
 class ToolCall:
-    """A tool call with everything that happened to it. The ``*_mono`` stamps are seconds."""
+    """A tool call with everything that happened to it. The ``*_mono`` stamps are seconds.
+
+    ``printed`` is what the tool wrote while it ran, ``output`` what it gave back to the model.
+    """
 
     call_id: CallId
     run_id: RunId
@@ -48,6 +51,7 @@ class ToolCall:
     state: ToolState = ToolState.STREAMING
     status: str = ""
     arguments: GrowingText = field(default_factory=GrowingText)
+    printed: GrowingText = field(default_factory=GrowingText)
     output: GrowingText = field(default_factory=GrowingText)
     is_error: bool = False
     decision: Decision | None = None
@@ -459,7 +463,7 @@ def _tool_started(t: Transcript, env: e.Envelope, event: e.ToolStarted) -> None:
 def _tool_output(t: Transcript, env: e.Envelope, event: e.ToolOutputDelta) -> None:
     call = _call(t, env, event.call_id)
     if call is not None and not call.finished:
-        call.output.append(event.text)
+        call.printed.append(event.text)
 
 
 def _tool_finished(t: Transcript, env: e.Envelope, event: e.ToolFinished) -> None:

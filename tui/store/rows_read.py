@@ -47,9 +47,9 @@ FROM message WHERE thread_id = ? AND id = ?
 """
 _PART_COLUMNS = """
 SELECT p.id, p.message_id, p.idx, p.kind, p.finished, p.text, p.annotations_json,
-  c.call_id, c.run_id, c.name, c.origin, c.server, c.state, c.status, c.arguments, c.output,
-  c.is_error, c.decision_json, c.first_delta_mono, c.arguments_done_mono, c.started_mono,
-  c.finished_mono, p.position
+  c.call_id, c.run_id, c.name, c.origin, c.server, c.state, c.status, c.arguments,
+  c.printed, c.output, c.is_error, c.decision_json, c.first_delta_mono, c.arguments_done_mono,
+  c.started_mono, c.finished_mono, p.position
 FROM part p LEFT JOIN tool_call c ON c.thread_id = p.thread_id AND c.part_id = p.id
 """
 _PARTS = _PART_COLUMNS + "WHERE p.thread_id = ? ORDER BY p.position"
@@ -213,7 +213,7 @@ def _put_part(transcript: Transcript, row: Any) -> None:
         finished=bool(finished),
     )
     if row[7] is not None:
-        part.tool = _tool_call(part.id, row[7:22])
+        part.tool = _tool_call(part.id, row[7:23])
     parts = transcript.messages[part.message_id].parts
     parts.append(part)
     parts.sort(key=lambda each: each.index)  # stable: equal ones stay in the order they began
@@ -221,8 +221,8 @@ def _put_part(transcript: Transcript, row: Any) -> None:
 
 
 def _tool_call(part_id: str, row: Any) -> ToolCall:
-    call_id, run_id, name, origin, server, state, status, arguments, output = row[:9]
-    is_error, decision, first_delta, arguments_done, started, finished = row[9:]
+    call_id, run_id, name, origin, server, state, status, arguments, printed, output = row[:10]
+    is_error, decision, first_delta, arguments_done, started, finished = row[10:]
     return ToolCall(
         call_id=decode_text(call_id),
         run_id=run_id,
@@ -233,6 +233,7 @@ def _tool_call(part_id: str, row: Any) -> ToolCall:
         state=ToolState(state),
         status=decode_text(status),
         arguments=GrowingText(decode_text(arguments)),
+        printed=GrowingText(decode_text(printed)),
         output=GrowingText(decode_text(output)),
         is_error=bool(is_error),
         decision=decode_json(Decision, decision),

@@ -34,12 +34,13 @@ ON CONFLICT (thread_id, id) DO UPDATE SET
 """
 _TOOL_CALL = """
 INSERT INTO tool_call (thread_id, part_id, run_id, call_id, name, origin, server, state, status,
-  arguments, output, is_error, decision_json, first_delta_mono, arguments_done_mono, started_mono,
-  finished_mono)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  arguments, printed, output, is_error, decision_json, first_delta_mono, arguments_done_mono,
+  started_mono, finished_mono)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (thread_id, part_id) DO UPDATE SET
   state = excluded.state, status = excluded.status, arguments = excluded.arguments,
-  output = excluded.output, is_error = excluded.is_error, decision_json = excluded.decision_json,
+  printed = excluded.printed, output = excluded.output, is_error = excluded.is_error,
+  decision_json = excluded.decision_json,
   first_delta_mono = excluded.first_delta_mono,
   arguments_done_mono = excluded.arguments_done_mono,
   started_mono = excluded.started_mono, finished_mono = excluded.finished_mono
@@ -152,6 +153,7 @@ def _write_tool_call(connection: apsw.Connection, thread_id: str, call: ToolCall
             call.state.value,
             encode_text(call.status),
             encode_text(call.arguments),
+            encode_text(call.printed),
             encode_text(call.output),
             call.is_error,
             encode_json(call.decision),

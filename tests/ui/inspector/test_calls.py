@@ -65,12 +65,12 @@ async def test_a_call_goes_through_its_states() -> None:
         script.put(ToolStarted(call_id="c1"))
         assert "running" in await _frame(pilot, host)
         script.put(ToolOutputDelta(call_id="c1", text="half"))
-        assert "→ half" in await _frame(pilot, host)
+        assert "┄ half" in await _frame(pilot, host)
         script.run_tool("c1", "all of it", 1.5)
         text = await _frame(pilot, host)
         assert "✓ send_mail" in text
         assert "→ all of it" in text
-        assert "half" not in text
+        assert "┄ half" in text  # what was shown stays
         assert "run 1.50 s" in text
 
 

@@ -79,7 +79,7 @@ class CallsView(LineWidget):
                 card.more_arguments(event.fragment)
         elif isinstance(event, e.ToolOutputDelta):
             if card := self._by_call.get(event.call_id):
-                card.more_output(event.text)
+                card.more_printed(event.text)
         elif isinstance(event, e.PartStarted):
             self._find_calls()
         else:
@@ -209,10 +209,10 @@ class CallsView(LineWidget):
         """The raw arguments of the selected or newest call, invisible characters as escapes."""
         if self._cards:
             call = (self._selected or self._cards[-1]).call
-            self.app.copy_to_clipboard(escape_invisible(str(call.arguments)))
+            self.copy(escape_invisible(str(call.arguments)))
 
     def action_copy_output(self) -> None:
         """The output of the selected or newest call, made safe."""
         if self._cards:
             call = (self._selected or self._cards[-1]).call
-            self.app.copy_to_clipboard(sanitise(str(call.output)))
+            self.copy(sanitise(str(call.output)))

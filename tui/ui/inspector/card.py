@@ -60,6 +60,7 @@ class Card:
         self.batch = batch
         self._scroll: Scroll | None = None
         self._arguments: Document | None = None
+        self._printed: Document | None = None
         self._output: Document | None = None
 
     # --- what happens to it ----------------------------------------------------------------
@@ -69,10 +70,10 @@ class Card:
         if self._arguments is not None:
             self._arguments.feed(fragment)
 
-    def more_output(self, text: str) -> None:
-        """Output that the call holds by now."""
-        if self._output is not None:
-            self._output.feed(text)
+    def more_printed(self, text: str) -> None:
+        """What the running tool wrote, which the call holds by now."""
+        if self._printed is not None:
+            self._printed.feed(text)
 
     def check(self) -> None:
         """Something final was said about the call, perhaps a correction."""
@@ -154,6 +155,8 @@ class Card:
             sections.append(_Section(arguments.rows(inner), _BAR, "gutter"))
         if arguments.problem:
             sections.append(_Section(_wrapped(arguments.problem, inner), "✗ ", "bad", "bad"))
+        if len(self.call.printed):
+            sections.append(_Section(self._printed_document().rows(inner), "┄ ", "gutter", "note"))
         if len(self.call.output):
             bad = self.call.is_error or self.call.state is ToolState.FAILED
             rows = self._output_document().rows(inner)
@@ -168,6 +171,12 @@ class Card:
         elif len(self._arguments.raw) != len(call.arguments):
             self._arguments.replace(str(call.arguments))
         return self._arguments
+
+    def _printed_document(self) -> Document:
+        printed = self.call.printed
+        if self._printed is None or len(self._printed.raw) != len(printed):
+            self._printed = Document(str(printed), plain=True)
+        return self._printed
 
     def _output_document(self) -> Document:
         call = self.call

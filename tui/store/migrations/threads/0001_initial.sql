@@ -101,6 +101,7 @@ CREATE TABLE tool_call (
   state TEXT NOT NULL,
   status ANY NOT NULL,
   arguments ANY NOT NULL,
+  printed ANY NOT NULL,
   output ANY NOT NULL,
   is_error INTEGER NOT NULL,
   decision_json ANY,
