@@ -315,3 +315,15 @@ async def test_the_copied_answer_is_as_harmless_as_the_screen() -> None:
         assert pilot.app.clipboard.startswith("take this ␛]0;pwned")
         assert "\x1b" not in pilot.app.clipboard
         assert "\u202e" not in pilot.app.clipboard
+
+
+async def test_copying_in_the_inspector_is_told_like_copying_the_answer() -> None:
+    backend, run = in_thread()
+    run.call("clock", '{"zone": "UTC"}')
+    async with running(backend) as pilot:
+        await until(pilot, lambda: "UTC" in text_of(pilot, "#inspector"))
+        await pilot.press("f6", "c")
+        await until(pilot, lambda: "Copied 15 characters." in status(pilot))
+        await pilot.press("o")
+        await until(pilot, lambda: "nothing to copy" in status(pilot))
+        assert pilot.app.clipboard == '{"zone": "UTC"}'

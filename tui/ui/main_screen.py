@@ -267,7 +267,7 @@ class MainScreen(PaneScreen):
             self._say("There is no answer to copy yet.")
             return
         self.app.copy_to_clipboard(text)
-        self._say(f"Copied {len(text):,} characters.")
+        self._say_copied(len(text))
 
     def action_toggle_reasoning(self) -> None:
         """Unfold or fold what the model thought."""

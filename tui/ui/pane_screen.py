@@ -8,6 +8,7 @@ from textual import events, on
 from textual.widget import Widget
 
 from tui.ui.chat.parts import ToolLine
+from tui.ui.inspector.lines import LineWidget
 from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, Side, focus_into
 from tui.ui.screen import ThreadScreen
@@ -92,6 +93,17 @@ class PaneScreen(ThreadScreen):
     def _run_selected(self, event: InspectorPane.RunSelected) -> None:
         event.stop()
         self._inspect(event.run_id)
+
+    @on(LineWidget.Copied)
+    def _copied(self, event: LineWidget.Copied) -> None:
+        event.stop()
+        self._say_copied(event.characters)
+
+    def _say_copied(self, characters: int) -> None:
+        if characters:
+            self._say(f"Copied {characters:,} characters.")
+        else:
+            self._say("There is nothing to copy yet.")
 
     def _open_inspector(self) -> None:
         if not self._panes.visible("inspector"):

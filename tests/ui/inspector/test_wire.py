@@ -70,8 +70,22 @@ async def test_an_event_is_opened_as_it_came() -> None:
         await pilot.press("home")
         shown_json = _open(host).split("\n", 1)[1]
         assert json.loads(shown_json) == json.loads(host.script.wire["r1"][0].data)
-        await pilot.press("enter")
-        assert not host.query_one("#wire-event").display
+        for shown in (False, True, False):
+            await pilot.press("enter")
+            assert host.query_one("#wire-event").display == shown
+            assert host.query_one(WireView).cursor == 0
+        await pilot.press("down")
+        assert "1 · " in _open(host)
+
+
+async def test_tab_goes_into_the_open_event_and_closing_it_comes_back() -> None:
+    host = Host(wire())
+    async with host.run_test(size=(70, 40)) as pilot:
+        await pilot.press("tab", "2", "down", "tab")
+        assert host.focused is host.query_one("#wire-event")
+        host.query_one(WireView).action_open_or_close()
+        await pilot.pause()
+        assert host.focused is host.query_one(WireView)
 
 
 async def test_a_malformed_event_is_marked_where_it_breaks() -> None:

@@ -96,4 +96,4 @@ class ArgumentsView(LineWidget):
 
     def action_copy(self) -> None:
         """Put the text as it came on the clipboard, invisible characters as escapes."""
-        self.app.copy_to_clipboard(escape_invisible(self.raw))
+        self.copy(escape_invisible(self.raw))

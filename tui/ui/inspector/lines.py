@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -76,6 +77,19 @@ class LineWidget(Widget, can_focus=True):
         self._screen_rows: list[ScreenRow] = []
         self._strips: dict[int, Strip] = {}
         self._styles: dict[tuple[str, Tone], Style] = {}
+
+    class Copied(Message):
+        """The reader put this many characters on the clipboard; none: there was nothing."""
+
+        def __init__(self, characters: int) -> None:
+            super().__init__()
+            self.characters = characters
+
+    def copy(self, text: str) -> None:
+        """Put harmless text on the clipboard, and let it be said."""
+        if text:
+            self.app.copy_to_clipboard(text)
+        self.post_message(self.Copied(len(text)))
 
     def lay_out(self, width: int, height: int) -> Sequence[ScreenRow]:
         """At most ``height`` rows of at most ``width`` cells, both at least 1."""

@@ -180,7 +180,7 @@ class InspectorPane(Vertical):
         self._tab = tab
         self._calls.display = tab == _CALLS
         self._wire.display = tab == _WIRE
-        self._event.display = tab == _WIRE and self._wire.cursor is not None
+        self._event.display = tab == _WIRE and self._wire.opened
         if had_focus:
             (self._calls if tab == _CALLS else self._wire).focus()
         self.flush()

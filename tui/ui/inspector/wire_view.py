@@ -44,12 +44,13 @@ class WireView(LineWidget):
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "jump(0)", "First event", show=False),
         Binding("end,f", "follow", "Newest", show=False),
-        Binding("enter", "open", "Open"),
+        Binding("enter", "open_or_close", "Open/Close"),
+        Binding("tab", "app.focus_next", "Into the open event", show=False),
         Binding("c", "copy", "Copy event"),
     ]
 
     class Chosen(Message):
-        """The cursor is on another event, or (None) gone."""
+        """Another event is to be shown in full, or (None) none."""
 
         def __init__(self, event: WireEvent | None) -> None:
             super().__init__()
@@ -60,6 +61,7 @@ class WireView(LineWidget):
         self._events: list[WireEvent] = []
         self._began = 0.0
         self._cursor: int | None = None
+        self._opened = False
         self._scroll = Scroll()
 
     @property
@@ -71,6 +73,11 @@ class WireView(LineWidget):
     def cursor(self) -> int | None:
         """The place of the chosen event."""
         return self._cursor
+
+    @property
+    def opened(self) -> bool:
+        """Whether the chosen event is shown in full."""
+        return self._opened
 
     def show(self, listed: Sequence[WireEvent], began: float) -> None:
         """List another run's events; ``began`` is the run's start on their monotonic clock."""
@@ -154,28 +161,30 @@ class WireView(LineWidget):
         self._scroll = Scroll()
         self._choose(None)
 
-    def action_open(self) -> None:
-        """Open the newest event, or close the open one."""
+    def action_open_or_close(self) -> None:
+        """Open or close the chosen event, or choose the newest; the cursor stays where it is."""
         if self._cursor is None:
             self._go(len(self._events) - 1)
         else:
-            self._choose(None)
+            self._choose(self._cursor, opened=not self._opened)
 
     def action_copy(self) -> None:
         """The chosen or newest event as it came, invisible characters as escapes."""
         if self._events:
             place = -1 if self._cursor is None else self._cursor
-            self.app.copy_to_clipboard(escape_invisible(self._events[place].data))
+            self.copy(escape_invisible(self._events[place].data))
 
     def _go(self, place: int) -> None:
         if self._events:
             self._choose(min(max(0, place), len(self._events) - 1))
 
-    def _choose(self, cursor: int | None) -> None:
+    def _choose(self, cursor: int | None, *, opened: bool = True) -> None:
         self._cursor = cursor
+        self._opened = opened and cursor is not None
         self._reveal()
         self.repaint()
-        self.post_message(self.Chosen(None if cursor is None else self._events[cursor]))
+        event = self._events[cursor] if opened and cursor is not None else None
+        self.post_message(self.Chosen(event))
 
     def _reveal(self) -> None:
         height = self.size.height
