@@ -111,6 +111,18 @@ def test_every_ending_but_success_is_told(outcome: Outcome) -> None:
         assert "The line broke. Check the cable." in text
 
 
+@pytest.mark.parametrize(
+    "outcome", [Outcome.FAILED, Outcome.EXPIRED, Outcome.DISCONNECTED, Outcome.TRUNCATED]
+)
+def test_an_ending_that_may_go_better_names_the_key_once(outcome: Outcome) -> None:
+    run = make_run(state=RunState.FINISHED, outcome=outcome, reason="It broke.")
+    ((_, text),) = wording.outcome_lines(run)
+    assert text.endswith(" It broke. F5 tries again.")
+    run.error = Problem(code="x", message="It broke.", hint="Wait, then press F5.")
+    ((_, text),) = wording.outcome_lines(run)
+    assert text.endswith(" It broke. Wait, then press F5.")
+
+
 def test_an_ending_without_a_reason_still_reads_well() -> None:
     run = make_run(state=RunState.FINISHED, outcome=Outcome.INCOMPLETE, reason="max_tokens")
     assert wording.outcome_lines(run) == [("problem", "Incomplete: max_tokens")]

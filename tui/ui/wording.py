@@ -160,12 +160,15 @@ def _ending(run: Run) -> tuple[str, str] | None:
     if run.outcome is Outcome.CANCELLED:
         return "notice", f"Cancelled. What had arrived is kept. {sanitise(run.reason)}".rstrip()
     said = problem_text(run.error) if run.error else sanitise(run.reason)
-    return "problem", _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
+    told = _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
+    if run.outcome is Outcome.INCOMPLETE or "F5" in told:
+        return "problem", told
+    return "problem", f"{told} F5 tries again."
 
 
 _ENDINGS: dict[Outcome | None, str] = {
     Outcome.INCOMPLETE: "Incomplete: {}",
-    Outcome.EXPIRED: "Expired: {} F5 tries again.",
-    Outcome.DISCONNECTED: "Connection lost: {} F5 tries again.",
-    Outcome.TRUNCATED: "The stream ended too early: {} F5 tries again.",
+    Outcome.EXPIRED: "Expired: {}",
+    Outcome.DISCONNECTED: "Connection lost: {}",
+    Outcome.TRUNCATED: "The stream ended too early: {}",
 }
