@@ -48,6 +48,16 @@ def test_rows_do_not_depend_on_the_chunks(
     assert [rows[i] for i in range(len(rows))] == [whole[i] for i in range(len(whole))]
 
 
+def test_an_escape_wider_than_the_view_does_not_depend_on_the_chunks_either() -> None:
+    text = r'["\u001f"]'
+    source = PrettyArguments()
+    rows = Rows(source, 6)
+    for piece in (text[:6], text[6:]):
+        source.feed(piece)
+        rows.update()
+    assert _texts(rows) == _texts(Rows(PrettyArguments(text), 6))
+
+
 @given(_TEXT, _WIDTHS, st.booleans())
 def test_rows_fit_and_are_safe(text: str, width: int, plain: bool) -> None:
     for row in _texts(Rows(PrettyArguments(text, plain=plain), width)):

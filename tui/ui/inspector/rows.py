@@ -20,6 +20,7 @@ _Cluster: TypeAlias = tuple[int, str, int]
 _TAB = 4
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,4}|[ -~])?")
 _LONGEST_ESCAPE = 6
+_TAKEN_BACK = 2  # rows that an update lays out again, at least
 _LINE_FEED = "\\n"
 _UNITS = re.compile(r"(\t)")
 _UNITS_AND_ESCAPES = re.compile(rf"(\t|{_ESCAPE.pattern})")
@@ -61,18 +62,19 @@ class Rows:
         return first
 
     def _take_back(self) -> _Place:
-        """Drop the last two rows, as far as they are of one line; returns where they began.
+        """Drop the end of the last line; returns where the dropped rows began.
 
-        Two, because a character at the end of a row may have waited for its neighbour.
+        Two rows, because a character at the end of one may have waited for its neighbour, and in
+        a very narrow view as many more as an escape may be spread over.
         """
-        if not self._starts:
-            return (0, 0, 0)
-        place = self._starts[-1]
-        if len(self._starts) > 1 and self._starts[-2][0] == place[0]:
-            place = self._starts[-2]
-        while self._starts and self._starts[-1] >= place:
-            self._starts.pop()
-            self._rows.pop()
+        place: _Place = self._starts[-1] if self._starts else (0, 0, 0)
+        rows = seen = 0
+        while self._starts and self._starts[-1][0] == place[0]:
+            if rows >= _TAKEN_BACK and seen >= _LONGEST_ESCAPE:
+                break
+            place = self._starts.pop()
+            seen += len("".join(text for text, _ in self._rows.pop()).strip())
+            rows += 1
         return place
 
     def _lay(self, place: _Place, line: Line) -> None:
