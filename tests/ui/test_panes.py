@@ -207,6 +207,17 @@ async def test_the_footer_shows_the_keys_of_the_focused_pane() -> None:
         await until(pilot, lambda: "Delete" in text_of(pilot, "Footer"))
 
 
+@pytest.mark.parametrize("key", ["ctrl+t", "ctrl+o", "f7"])
+async def test_the_footer_always_says_how_to_find_the_keys(key: str) -> None:
+    backend = FakeBackend()
+    answered(backend)
+    async with running(backend, SMALL) as pilot:
+        assert "f1 Keys" in text_of(pilot, "Footer")
+        await pilot.press(key, "f7")
+        await settle(pilot)
+        assert "f1 Keys" in text_of(pilot, "Footer")
+
+
 async def test_f1_lists_the_keys_and_closes_again() -> None:
     async with running(FakeBackend()) as pilot:
         await pilot.press("f1")

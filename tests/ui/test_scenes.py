@@ -14,7 +14,10 @@ from tests.ui.scenes import SCENES, Scene
 
 # What the whole screen, the conversation, the inspector and the status line must say.
 READS: dict[str, dict[str, tuple[str, ...]]] = {
-    "first-start": {"#chat": ("New thread", "Ctrl+G", "F1"), "#status": ("sandbox",)},
+    "first-start": {
+        "#chat": ("New thread", "Ctrl+G", "F1", "Ctrl+P finds every action"),
+        "#status": ("sandbox",),
+    },
     "streaming-answer": {
         "#chat": ("Clocks and products", "from zoneinfo import", "now = dateti"),
         "#status": ("Answering · 3 s · 2 rounds",),

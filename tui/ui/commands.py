@@ -45,6 +45,14 @@ COMMANDS: tuple[Command, ...] = (
         footer="Back/Stop",
     ),
     Command(
+        action="show_keys",
+        title="All keys",
+        help="Every key of every pane",
+        keys="f1",
+        footer="Keys",
+        priority=True,
+    ),
+    Command(
         action="new_thread",
         title="New thread",
         help="Begin a conversation; the one on screen goes on",
@@ -187,14 +195,6 @@ COMMANDS: tuple[Command, ...] = (
         title="Insert an example message",
         help="Put an example that calls tools into the composer",
         keys="ctrl+g",
-    ),
-    Command(
-        action="show_keys",
-        title="All keys",
-        help="Every key of every pane",
-        keys="f1",
-        footer="Keys",
-        priority=True,
     ),
 )
 

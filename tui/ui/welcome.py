@@ -24,6 +24,8 @@ def welcome(profile: ProfileInfo | None) -> Static:
         f" inserts an example: {EXAMPLE}\n",
         ("F1", "bold"),
         " lists all keys. ",
+        ("Ctrl+P", "bold"),
+        " finds every action. ",
         ("Ctrl+Q", "bold"),
         " quits; everything is kept.",
     )

@@ -33,7 +33,7 @@ class CallsView(LineWidget):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "Earlier call", show=False),
-        Binding("down", "step(1)", "Select call", key_display="↑↓"),
+        Binding("down", "step(1)", "Select", key_display="↑↓"),
         Binding("pageup", "scroll(-1)", "Scroll up", show=False),
         Binding("pagedown", "scroll(1)", "Scroll", key_display="pgup/dn", show=False),
         Binding("home", "jump(0)", "First call", show=False),

@@ -39,7 +39,7 @@ class WireView(LineWidget):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "Earlier event", show=False),
-        Binding("down", "step(1)", "Select event", key_display="↑↓"),
+        Binding("down", "step(1)", "Select", key_display="↑↓"),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "jump(0)", "First event", show=False),
