@@ -147,6 +147,9 @@ async def test_an_ending_without_a_message_stays_told_also_after_a_reload() -> N
         await until(pilot, lambda: "anyone?" in log(pilot))
         await settle(pilot)
         assert told(pilot), log(pilot)
+        assert "F5 tries again" in log(pilot)
+        backend.begin("t1", "r2")
+        await until(pilot, lambda: "F5" not in log(pilot))  # it would try another one again
     async with running(backend) as pilot:
         await until(pilot, lambda: "anyone?" in log(pilot))
         assert told(pilot), log(pilot)

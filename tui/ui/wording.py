@@ -138,12 +138,15 @@ def _doing(run: Run) -> str:
     return "Answering" if run.first_delta_mono is not None else "Sent"
 
 
-def outcome_lines(run: Run) -> list[tuple[str, str]]:
-    """What a reader has to know about a run below its messages, as (style class, text)."""
+def outcome_lines(run: Run, *, newest: bool = True) -> list[tuple[str, str]]:
+    """What a reader has to know about a run below its messages, as (style class, text).
+
+    F5 tries the ``newest`` run again, so only that one names it.
+    """
     lines = [("notice", sanitise(text)) for text in run.notices]
     if run.retry is not None and run.active:
         lines.append(("notice", _retry_line(run.retry)))
-    ending = _ending(run)
+    ending = _ending(run, retry=" F5 tries again." if newest else "")
     return [*lines, ending] if ending else lines
 
 
@@ -152,9 +155,9 @@ def _retry_line(retry: RetryScheduled) -> str:
     return f"{wait}: {one_line(retry.reason)} Esc twice gives up."
 
 
-def _ending(run: Run) -> tuple[str, str] | None:
+def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
     if run.state is RunState.INTERRUPTED:
-        return "problem", "Interrupted: Tickertape ended before the answer did. F5 tries again."
+        return "problem", f"Interrupted: Tickertape ended before the answer did.{retry}"
     if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
         return None
     if run.outcome is Outcome.CANCELLED:
@@ -163,7 +166,7 @@ def _ending(run: Run) -> tuple[str, str] | None:
     told = _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
     if run.outcome is Outcome.INCOMPLETE or "F5" in told:
         return "problem", told
-    return "problem", f"{told} F5 tries again."
+    return "problem", told + retry
 
 
 _ENDINGS: dict[Outcome | None, str] = {

@@ -8,8 +8,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.core.models import PartId, Role
-from tui.core.transcript import Message, Run
+from tui.core.models import PartId, Role, RunId
+from tui.core.transcript import Message, Transcript
 from tui.ui import wording
 from tui.ui.chat.parts import AnswerPart, PartWidget, ReasoningPart, part_widget
 
@@ -73,9 +73,10 @@ class MessageView(Vertical):
 class RunView(Vertical):
     """What a reader has to know about a run: waits, notices, and an ending that is not success."""
 
-    def __init__(self, run: Run, *, headed: bool) -> None:
+    def __init__(self, transcript: Transcript, run_id: RunId, *, headed: bool) -> None:
         super().__init__(classes="run")
-        self._run = run
+        self._transcript = transcript
+        self._run = transcript.runs[run_id]
         self._headed = headed
         self._lines = Static(markup=False, classes="outcome")
 
@@ -91,8 +92,9 @@ class RunView(Vertical):
 
     def sync(self) -> None:
         """Show the run as it is now."""
-        lines = wording.outcome_lines(self._run)
+        newest = next(reversed(self._transcript.runs)) == self._run.id
+        lines = wording.outcome_lines(self._run, newest=newest)
         self.display = bool(lines)
-        styles = {"problem": "$text-error", "notice": "$text-muted"}
-        texts = [Content(text).stylize(styles[kind]) for kind, text in lines]
+        styles = {"problem": "$text-error", "notice": ""}
+        texts = [Content.styled(text, styles[kind]) for kind, text in lines]
         self._lines.update(Content("\n").join(texts))

@@ -22,7 +22,7 @@ from tui.core.models import CallId, MessageId, PartId, RunId, WireEvent
 from tui.core.ports import LogItem
 from tui.core.transcript import Transcript
 from tui.ui import wording
-from tui.ui.chat.entries import MessageRow, Row, rows
+from tui.ui.chat.entries import MessageRow, Row, RunRow, rows
 from tui.ui.chat.log import ChatLog
 from tui.ui.chat.message import MessageView, RunView
 
@@ -124,6 +124,8 @@ class ChatView(Vertical):
             self._dirty_calls[item.run, event.call_id] = None
         elif isinstance(event, _OF_EVERYTHING) and item.run is not None:
             self._note_run_calls(item.run)
+        if isinstance(event, e.RunStarted):  # another one is the newest now
+            self._dirty_runs.update(row.run_id for row in self._rows if isinstance(row, RunRow))
         if item.run is not None:
             self._dirty_runs.add(item.run)
 
@@ -178,7 +180,7 @@ class ChatView(Vertical):
             widget = MessageView(self._transcript.messages[row.message_id], headed=row.headed)
             self._messages[row.message_id] = widget
         else:
-            widget = RunView(self._transcript.runs[row.run_id], headed=row.headed)
+            widget = RunView(self._transcript, row.run_id, headed=row.headed)
         self._widgets[row] = widget
         return widget
 
