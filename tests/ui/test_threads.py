@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from textual import events
 from textual.pilot import Pilot
@@ -49,6 +50,26 @@ async def test_marks_follow_the_changes_and_order_follows_time() -> None:
         await until(pilot, lambda: listed(pilot)[0].startswith("• Thread 3"))
         backend.summarise(summary(2, deleted=True))
         await until(pilot, lambda: len(listed(pilot)) == 2)
+
+
+async def test_walking_through_running_threads_reads_them_and_moves_none() -> None:
+    backend = three()
+    backend.remembered["thread"] = "t1"
+    ages = {1: 60, 2: 7200, 3: 200_000}
+    async with running(backend) as pilot:
+        for number, age in ages.items():
+            backend.summarise(summary(number, updated_at=NOW - age, running=True, unread=True))
+        for number in (2, 3):
+            await pilot.press("alt+down")
+            await until(pilot, partial(_shows, pilot, f"words of {number}"))
+            backend.summarise(summary(number, updated_at=NOW - ages[number], running=True))
+            await settle(pilot)
+            titles = [row.lstrip("●• ")[: len("Thread 1")] for row in listed(pilot)]
+            assert titles == ["Thread 1", "Thread 2", "Thread 3"]
+
+
+def _shows(pilot: Pilot[None], words: str) -> bool:
+    return words in text_of(pilot, "#log")
 
 
 async def test_opening_a_thread_reads_it_and_closes_the_other() -> None:
