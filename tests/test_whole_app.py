@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tests.test_wiring import settings
 from tests.ui.driving import screen_text, status, text_of, until
 from tui.config.paths import resolve_paths
-from tui.core.ports import Services
+from tui.core.services import Services
 from tui.tools.policy import ReadOnlyPolicy
 from tui.ui.app import TickertapeApp
 from tui.ui.composer import Composer

@@ -15,9 +15,10 @@ from tui.config.paths import resolve_paths
 from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import Outcome, RunState, ToolState, WireEvent
-from tui.core.ports import SendMessage
+from tui.core.services import SendMessage
 from tui.core.settings import Profile, SandboxSettings, Settings
-from tui.core.transcript import Run, Transcript
+from tui.core.thread import Run
+from tui.core.transcript import Transcript
 from tui.tools.policy import ReadOnlyPolicy
 from tui.wiring import Backend, start_backend
 

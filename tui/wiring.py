@@ -18,7 +18,8 @@ from tui.config.preferences import LocalPreferences
 from tui.config.secrets import api_key
 from tui.config.settings_file import profile_of
 from tui.core.errors import TickertapeError
-from tui.core.ports import ApprovalPolicy, AssistantStore, Provider, Services, Toolset
+from tui.core.ports import ApprovalPolicy, AssistantStore, Provider, Toolset
+from tui.core.services import Services
 from tui.core.settings import Paths, Profile, Settings
 from tui.engine.conversations import EngineConversations
 from tui.engine.library import EngineLibrary, EngineRunLog

@@ -21,7 +21,7 @@ from tui.cli.printing import TextPrinter
 from tui.core.codec import decode_envelope
 from tui.core.events import RunFinished
 from tui.core.models import Outcome, ToolState
-from tui.core.ports import SendMessage
+from tui.core.services import SendMessage
 from tui.core.transcript import Transcript
 
 _QUESTION = "What time is it in Tokyo and in Paris, and what is 17*23?"

@@ -29,14 +29,14 @@ from tui.core.ports import (
     NewMessages,
     Provider,
     Resume,
-    RetryRun,
-    SendMessage,
     ToolResults,
     WireFault,
     WireReceived,
 )
+from tui.core.services import RetryRun, SendMessage
 from tui.core.settings import Limits, Profile
-from tui.core.transcript import Run, ToolCall, Transcript
+from tui.core.thread import Run, ToolCall
+from tui.core.transcript import Transcript
 from tui.engine.conversations import EngineConversations
 from tui.engine.library import EngineLibrary, EngineRunLog
 from tui.engine.threads import Threads

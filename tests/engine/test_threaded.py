@@ -10,7 +10,7 @@ import pytest
 
 from tui.core.feed import Feed
 from tui.core.models import RunId, ThreadId, WireEvent
-from tui.core.ports import LogItem, Subscription
+from tui.core.services import LogItem, Subscription
 from tui.core.transcript import Transcript
 from tui.engine.threaded import EngineThread, ThreadedRunLog
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tui.core.models import CallId, Decision, Problem, ToolOutput, ToolSpec
 from tui.core.ports import Ask
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 
 Function = Callable[[str], Awaitable[str]]
 

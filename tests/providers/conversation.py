@@ -30,7 +30,8 @@ from tui.core.ports import (
     TurnInput,
     WireReceived,
 )
-from tui.core.transcript import Run, Transcript
+from tui.core.thread import Run
+from tui.core.transcript import Transcript
 
 PROVIDER_EVENTS = get_args(ProviderEvent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.core.models import Decision, ToolSpec
 from tui.core.ports import ApprovalPolicy, Ask
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 from tui.tools.policy import ReadOnlyPolicy, UnattendedPolicy
 
 CALL = ToolCall(call_id="c", run_id="r", part_id="p", name="delete_all")

@@ -25,14 +25,7 @@ from tui.core.models import (
     ToolSpec,
     WireEvent,
 )
-from tui.core.ports import (
-    LogItem,
-    ProfileInfo,
-    RetryRun,
-    SendMessage,
-    Services,
-    Subscription,
-)
+from tui.core.services import LogItem, ProfileInfo, RetryRun, SendMessage, Services, Subscription
 from tui.core.transcript import Transcript
 
 NOW = 1_790_000_000.0

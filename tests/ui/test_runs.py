@@ -12,7 +12,7 @@ from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
 from tui.core.errors import StoreError
 from tui.core.models import Outcome, PartKind, Problem
-from tui.core.ports import RetryRun
+from tui.core.services import RetryRun
 from tui.ui.composer import Composer
 
 

@@ -9,7 +9,7 @@ import sys
 from tests.ui.driving import SMALL, focused, screen_text, status, until
 from tests.ui.fakes import FakeBackend
 from tui.core.errors import ConfigError, StoreError
-from tui.core.ports import SendMessage, Services
+from tui.core.services import SendMessage, Services
 from tui.ui.app import TickertapeApp
 from tui.ui.composer import Composer
 

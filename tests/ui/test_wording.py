@@ -10,7 +10,7 @@ from tui.core.events import RetryScheduled
 from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
 from tui.core.sanitise import sanitise
 from tui.core.text import GrowingText
-from tui.core.transcript import Run, ToolCall
+from tui.core.thread import Run, ToolCall
 from tui.ui import wording
 
 

@@ -8,7 +8,7 @@ import sys
 import click
 
 from tui.cli.context import Context
-from tui.core.ports import Services
+from tui.core.services import Services
 from tui.wiring import Backend, preferences_of
 
 

@@ -18,8 +18,9 @@ from tui.cli.printing import JsonPrinter, Printer, TextPrinter
 from tui.cli.threads import find_thread
 from tui.core.events import Envelope
 from tui.core.models import Outcome
-from tui.core.ports import SendMessage, Services, Subscription
-from tui.core.transcript import Run, Transcript
+from tui.core.services import SendMessage, Services, Subscription
+from tui.core.thread import Run
+from tui.core.transcript import Transcript
 from tui.tools.policy import UnattendedPolicy
 
 COMPLETED, FAILED, CANCELLED = 0, 1, 130

@@ -11,7 +11,8 @@ from tui.core import events as e
 from tui.core.codec import encode_envelope
 from tui.core.models import Outcome, PartId, PartKind, RunState, ToolState
 from tui.core.sanitise import sanitise
-from tui.core.transcript import Run, ToolCall, Transcript
+from tui.core.thread import Run, ToolCall
+from tui.core.transcript import Transcript
 
 _SHOWN = (PartKind.TEXT, PartKind.REFUSAL)
 _NOTE_LENGTH = 100

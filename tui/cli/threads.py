@@ -14,9 +14,10 @@ from tui.cli.printing import ending
 from tui.core.codec import encode
 from tui.core.errors import NotFoundError
 from tui.core.models import ThreadSummary
-from tui.core.ports import Services
 from tui.core.sanitise import sanitise
-from tui.core.transcript import Message, Transcript
+from tui.core.services import Services
+from tui.core.thread import Message
+from tui.core.transcript import Transcript
 from tui.tools.policy import UnattendedPolicy
 
 

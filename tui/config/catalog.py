@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tui.config.secrets import api_key
 from tui.core.errors import ConfigError
 from tui.core.models import Problem, ToolSpec
-from tui.core.ports import ProfileInfo, Toolset
+from tui.core.ports import Toolset
+from tui.core.services import ProfileInfo
 from tui.core.settings import Profile, Settings
 
 _BUILT_IN = "the built-in model, no key and no network needed"

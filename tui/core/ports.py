@@ -1,4 +1,4 @@
-"""The doors between rooms: what the engine needs, and the services it offers to a screen."""
+"""The doors between rooms: providers, tools, storage. What a screen sees is in ``services``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from tui.core.events import Envelope, ProviderEvent
-from tui.core.feed import Feed
 from tui.core.models import (
     CallId,
     Decision,
     HistoryMessage,
     JsonObject,
-    MessageId,
     Outcome,
     Problem,
     RunId,
@@ -24,7 +22,8 @@ from tui.core.models import (
     ToolSpec,
     WireEvent,
 )
-from tui.core.transcript import ToolCall, Transcript
+from tui.core.thread import ToolCall
+from tui.core.transcript import Transcript
 
 # --- providers: a model behind some protocol ------------------------------------------------
 
@@ -318,158 +317,3 @@ class AssistantStore(Protocol):
     def close(self) -> None:
         """Give back file and lock; idempotent."""
         ...
-
-
-# --- services: what a screen or a command line sees -------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendMessage:
-    """Add a user message below the thread's selected leaf, and answer it.
-
-    The caller makes the ids, so sending twice is harmless. ``profile`` None means the thread's
-    own, or the default for a new one.
-    """
-
-    thread_id: ThreadId
-    message_id: MessageId
-    run_id: RunId
-    text: str
-    profile: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryRun:
-    """Answer the message that ``of`` answered once more, as a new branch."""
-
-    thread_id: ThreadId
-    of: RunId
-    run_id: RunId
-
-
-class Conversations(Protocol):
-    """Commands. Each returns when its effect is on disk, not when the model is done.
-
-    They raise NotFoundError, BusyError (the thread has an active run) or StoreError.
-    """
-
-    async def send(self, command: SendMessage) -> None:
-        """Write the message down and start its run; creates the thread if it is new."""
-        ...
-
-    async def retry(self, command: RetryRun) -> None:
-        """Start another run for the same message."""
-        ...
-
-    async def cancel(self, run_id: RunId) -> None:
-        """Ask a run to stop; a finished or unknown run is left alone."""
-        ...
-
-    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
-        """Decide about a pending call; the first decision wins."""
-        ...
-
-
-class Library(Protocol):
-    """The threads as a list, and what belongs to a thread but not to its log."""
-
-    async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
-        """The newest first."""
-        ...
-
-    async def rename(self, thread_id: ThreadId, title: str) -> None:
-        """Change the title."""
-        ...
-
-    async def delete(self, thread_id: ThreadId) -> None:
-        """Cancel what runs in it, then remove it for good."""
-        ...
-
-    async def mark_read(self, thread_id: ThreadId) -> None:
-        """All there is now has been seen."""
-        ...
-
-    async def draft(self, key: str) -> str:
-        """Unsent text under ``key`` (a thread id, or ``new``)."""
-        ...
-
-    async def save_draft(self, key: str, text: str) -> None:
-        """Keep unsent text."""
-        ...
-
-    def watch(self) -> Feed[ThreadSummary]:
-        """Every change of a summary from now on, until the feed is closed."""
-        ...
-
-
-LogItem: TypeAlias = Envelope | WireEvent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """A thread from some moment on.
-
-    ``transcript`` is the caller's own copy of it so far, and ``feed`` brings every later envelope
-    and raw event, in order.
-    """
-
-    transcript: Transcript
-    feed: Feed[LogItem]
-
-
-class RunLog(Protocol):
-    """Reading what happens."""
-
-    async def subscribe(self, thread_id: ThreadId) -> Subscription:
-        """The thread now, and its future. An unknown thread is an empty transcript."""
-        ...
-
-    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
-        """All raw events of a run so far."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileInfo:
-    """A profile as a screen shows it; ``problem`` says why it cannot be used."""
-
-    name: str
-    protocol: str
-    model: str = ""
-    detail: str = ""
-    problem: Problem | None = None
-
-
-class Catalog(Protocol):
-    """What can be talked to and called."""
-
-    async def profiles(self) -> Sequence[ProfileInfo]:
-        """All profiles, the default first."""
-        ...
-
-    async def tools(self) -> Sequence[ToolSpec]:
-        """The local tools on offer."""
-        ...
-
-
-class Preferences(Protocol):
-    """Small remembered choices of the screen (theme, pane visibility): strings by name."""
-
-    def get(self, name: str, default: str = "") -> str:
-        """The remembered value."""
-        ...
-
-    def set(self, name: str, value: str) -> None:
-        """Remember it; written in the background, never raises."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The five together, as a front end is given them."""
-
-    conversations: Conversations
-    library: Library
-    run_log: RunLog
-    catalog: Catalog
-    preferences: Preferences

@@ -13,7 +13,7 @@ from tui.core.errors import TickertapeError
 from tui.core.models import CallId, Decision, Need, RunId, ToolOutput, ToolSpec
 from tui.core.ports import ApprovalPolicy, Ask, ToolResult, Toolset
 from tui.core.text import GrowingText
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 
 _log = logging.getLogger(__name__)
 

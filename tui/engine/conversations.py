@@ -25,13 +25,12 @@ from tui.core.ports import (
     ApprovalPolicy,
     Provider,
     ResponseOpened,
-    RetryRun,
     RunRequest,
-    SendMessage,
     Toolset,
     WireFault,
     WireReceived,
 )
+from tui.core.services import RetryRun, SendMessage
 from tui.core.settings import Limits, Profile
 from tui.core.transcript import Transcript
 from tui.engine.calls import Decisions

@@ -9,7 +9,7 @@ from tui.core import events as e
 from tui.core.errors import NotFoundError
 from tui.core.feed import Feed
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
-from tui.core.ports import Subscription
+from tui.core.services import Subscription
 from tui.engine.conversations import EngineConversations
 from tui.engine.threads import Threads
 

@@ -12,14 +12,7 @@ from typing import Any, TypeVar
 
 from tui.core.feed import Feed
 from tui.core.models import CallId, Decision, RunId, ThreadId, ThreadSummary, WireEvent
-from tui.core.ports import (
-    Conversations,
-    Library,
-    RetryRun,
-    RunLog,
-    SendMessage,
-    Subscription,
-)
+from tui.core.services import Conversations, Library, RetryRun, RunLog, SendMessage, Subscription
 
 T = TypeVar("T")
 

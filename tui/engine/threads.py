@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from tui.core import events as e
 from tui.core.feed import Feed
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
-from tui.core.ports import LogItem, ThreadStore
+from tui.core.ports import ThreadStore
+from tui.core.services import LogItem
 from tui.core.transcript import Transcript
 
 # Events after which a thread's line in the library may look different.

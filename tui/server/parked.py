@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tui.core.models import CallId, Decision, Problem, ToolOutput, ToolSpec
 from tui.core.ports import Ask
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 
 
 class ParkedToolset:

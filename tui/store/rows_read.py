@@ -23,7 +23,8 @@ from tui.core.models import (
     Usage,
 )
 from tui.core.text import GrowingText
-from tui.core.transcript import Message, Part, Run, ToolCall, Transcript
+from tui.core.thread import Message, Part, Run, ToolCall
+from tui.core.transcript import Transcript
 from tui.store.values import decode_json, decode_text, encode_text
 
 _THREAD = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import apsw
 
-from tui.core.transcript import Message, Part, Run, ToolCall, Transcript
+from tui.core.thread import Message, Part, Run, ToolCall
+from tui.core.transcript import Transcript
 from tui.store.values import encode_json, encode_text
 
 _THREAD = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tui.core.models import Decision, ToolSpec
 from tui.core.ports import Ask
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 
 _READ_ONLY = Decision(approved=True, by="policy", reason="read-only tool")
 

@@ -11,8 +11,8 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
-from tui.core.ports import Preferences
 from tui.core.sanitise import sanitise
+from tui.core.services import Preferences
 from tui.ui import themes
 from tui.ui.commands import COMMANDS
 from tui.ui.main_screen import MainScreen

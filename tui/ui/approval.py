@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from tui.core.models import CallId, RunId
 from tui.core.sanitise import sanitise
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 from tui.ui import wording
 from tui.ui.arguments import PrettyArguments
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tui.core.errors import BusyError, TickertapeError
 from tui.core.feed import Feed
 from tui.core.models import CallId, Decision, RunId, ThreadId, ThreadSummary, WireEvent
-from tui.core.ports import ProfileInfo, RetryRun, SendMessage, Services
+from tui.core.services import ProfileInfo, RetryRun, SendMessage, Services
 from tui.ui.session import OpenThread, new_id
 
 # More threads than this are found by search, not by scrolling.

@@ -15,9 +15,9 @@ from textual.widgets import Footer
 from tui.core.errors import TickertapeError
 from tui.core.events import Envelope
 from tui.core.models import RunId, ThreadId
-from tui.core.ports import LogItem, Services
 from tui.core.sanitise import sanitise
-from tui.core.transcript import ToolCall
+from tui.core.services import LogItem, Services
+from tui.core.thread import ToolCall
 from tui.ui import wording
 from tui.ui.approval import ApprovalBar
 from tui.ui.chat.view import ChatView

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from tui.core.feed import Feed
 from tui.core.models import Role, RunState, ThreadId, ToolState
-from tui.core.ports import LogItem, Subscription
-from tui.core.transcript import Run, ToolCall, Transcript
+from tui.core.services import LogItem, Subscription
+from tui.core.thread import Run, ToolCall
+from tui.core.transcript import Transcript
 
 NEW_DRAFT = "new"
 

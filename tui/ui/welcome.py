@@ -6,8 +6,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.core.errors import TickertapeError
-from tui.core.ports import ProfileInfo
 from tui.core.sanitise import sanitise
+from tui.core.services import ProfileInfo
 from tui.ui import wording
 
 EXAMPLE = "What time is it in Tokyo and in Paris, and what is 17*23?"

@@ -7,7 +7,7 @@ from datetime import datetime
 from tui.core.events import RetryScheduled
 from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
 from tui.core.sanitise import sanitise
-from tui.core.transcript import Run, ToolCall
+from tui.core.thread import Run, ToolCall
 
 SYMBOLS = {
     ToolState.STREAMING: "◌",

@@ -20,7 +20,7 @@ from tui.core.models import (
     ToolRef,
     WireEvent,
 )
-from tui.core.ports import LogItem
+from tui.core.services import LogItem
 from tui.core.transcript import Transcript
 from tui.ui.inspector.lines import LineWidget
 from tui.ui.inspector.pane import InspectorPane

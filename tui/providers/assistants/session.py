@@ -10,14 +10,7 @@ from typing import Any
 from tui.core.errors import ProviderError
 from tui.core.events import NoticeAdded, TurnFinished
 from tui.core.models import JsonObject, MessageId, Outcome
-from tui.core.ports import (
-    NewMessages,
-    ResponseOpened,
-    RunRequest,
-    Signal,
-    ToolResults,
-    TurnInput,
-)
+from tui.core.ports import NewMessages, ResponseOpened, RunRequest, Signal, ToolResults, TurnInput
 from tui.core.settings import Profile
 from tui.providers.assistants.api import AssistantsApi
 from tui.providers.assistants.decode import AssistantsDecoder

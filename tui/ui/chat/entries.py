@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.core.models import MessageId, RunId
-from tui.core.transcript import Run, Transcript
+from tui.core.thread import Run
+from tui.core.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.core.models import PartId, Role, RunId
-from tui.core.transcript import Message, Transcript
+from tui.core.thread import Message
+from tui.core.transcript import Transcript
 from tui.ui import wording
 from tui.ui.chat.parts import AnswerPart, PartWidget, ReasoningPart, part_widget
 

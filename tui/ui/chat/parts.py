@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tui.core.models import CallId, PartKind, RunId, ToolState
 from tui.core.sanitise import sanitise
-from tui.core.transcript import Part, ToolCall
+from tui.core.thread import Part, ToolCall
 from tui.ui import wording
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from tui.core import events as e
 from tui.core.models import CallId, MessageId, PartId, RunId, WireEvent
-from tui.core.ports import LogItem
+from tui.core.services import LogItem
 from tui.core.transcript import Transcript
 from tui.ui import wording
 from tui.ui.chat.entries import MessageRow, Row, RunRow, rows

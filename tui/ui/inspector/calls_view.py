@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from tui.core import events as e
 from tui.core.models import CallId, PartId, RunId
 from tui.core.sanitise import escape_invisible, sanitise
-from tui.core.transcript import ToolCall, Transcript
+from tui.core.thread import ToolCall
+from tui.core.transcript import Transcript
 from tui.ui.inspector.card import Card
 from tui.ui.inspector.lines import LineWidget, ScreenRow, text_rows
 from tui.ui.inspector.stack import Slot, arrange

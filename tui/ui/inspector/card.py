@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from tui.core.models import MessageId, ToolOrigin, ToolState
-from tui.core.transcript import ToolCall
+from tui.core.thread import ToolCall
 from tui.ui.inspector.document import Document, output_document
 from tui.ui.inspector.lines import ScreenRow, Scroll, Tone, thumb_rows
 from tui.ui.inspector.measure import characters, duration

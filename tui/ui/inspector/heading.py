@@ -6,7 +6,7 @@ from textual import events
 from textual.message import Message
 
 from tui.core.models import Outcome, RunState
-from tui.core.transcript import Run
+from tui.core.thread import Run
 from tui.ui.inspector.lines import LineWidget, ScreenRow, Tone
 from tui.ui.inspector.measure import duration
 

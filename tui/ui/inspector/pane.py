@@ -14,8 +14,9 @@ from textual.message import Message
 
 from tui.core.events import Envelope, RunStarted
 from tui.core.models import CallId, RunId, WireEvent
-from tui.core.ports import LogItem
-from tui.core.transcript import Run, Transcript
+from tui.core.services import LogItem
+from tui.core.thread import Run
+from tui.core.transcript import Transcript
 from tui.ui.inspector.arguments_view import ArgumentsView
 from tui.ui.inspector.calls_view import CallsView
 from tui.ui.inspector.heading import InspectorHeading
