@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -216,8 +217,6 @@ async def test_two_threads_answer_at_once(app: App) -> None:
 
 
 def test_closing_leaves_no_thread_and_no_process_behind() -> None:
-    import threading
-
     before = set(threading.enumerate())
     backend = _start()
     asyncio.run(App(backend).ask("What is 1+1?"))
@@ -229,8 +228,6 @@ def test_closing_leaves_no_thread_and_no_process_behind() -> None:
 def test_a_disk_that_fails_at_the_end_is_told_and_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import threading
-
     async def full() -> None:
         raise StoreError("The disk is full.")
 
@@ -243,7 +240,10 @@ def test_a_disk_that_fails_at_the_end_is_told_and_leaves_nothing_behind(
 
 
 def test_embedded_profiles_share_a_server_that_ends_with_them() -> None:
-    import threading
+    before = set(threading.enumerate())  # other tests keep a server for the whole session
+
+    def servers() -> int:
+        return sum(each.name == "server" for each in set(threading.enumerate()) - before)
 
     one = settings()
     other = replace(one.profiles["sandbox"], name="other", instructions="Be brief.")
@@ -254,9 +254,9 @@ def test_embedded_profiles_share_a_server_that_ends_with_them() -> None:
     app = App(backend)
     assert asyncio.run(app.ask("What is 1+1?")).outcome is Outcome.COMPLETED
     assert asyncio.run(app.ask("And 2+2?", profile="other")).outcome is Outcome.COMPLETED
-    assert sum(thread.name == "server" for thread in threading.enumerate()) == 1
+    shared = servers()
     backend.close()
-    assert not any(thread.name == "server" for thread in threading.enumerate())
+    assert (shared, servers()) == (1, 0)
 
 
 def test_no_key_of_the_embedded_server_reaches_the_disk() -> None:
