@@ -276,10 +276,12 @@ async def test_the_limit_of_rounds_is_reported() -> None:
 async def test_a_person_decides_once(approved: bool) -> None:
     world = World(called(("c1", "echo", "{}")), said("done"), policy=Always(Ask()))
     subscription = await world.run_log.subscribe("t")
+    feed = world.library.watch()
     run_id = await world.send()
     while (await world.transcript()).runs[run_id].state is not RunState.WAITING:
         await asyncio.sleep(0)
     assert (await world.call(run_id, "c1")).state is ToolState.APPROVAL
+    assert feed.drain()[-1].waiting
     assert world.toolset.called == []
     first = Decision(approved=approved, by="user", reason="so be it")
     await world.conversations.decide(run_id, "c1", first)
@@ -288,6 +290,8 @@ async def test_a_person_decides_once(approved: bool) -> None:
     assert run.outcome is Outcome.COMPLETED
     call = await world.call(run_id, "c1")
     assert call.decision == first
+    assert not feed.drain()[-1].waiting
+    feed.close()
     assert call.state is (ToolState.DONE if approved else ToolState.DENIED)
     assert world.toolset.called == (["c1"] if approved else [])
     if not approved:

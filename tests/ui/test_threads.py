@@ -46,6 +46,10 @@ async def test_marks_follow_the_changes_and_order_follows_time() -> None:
     async with running(backend) as pilot:
         backend.summarise(summary(3, updated_at=NOW, running=True))
         await until(pilot, lambda: listed(pilot)[0].startswith("● Thread 3"))
+        backend.summarise(summary(3, updated_at=NOW, running=True, waiting=True))
+        await until(pilot, lambda: listed(pilot)[0].startswith("? Thread 3"))
+        await pilot.press("f8")
+        assert "No tool call waits for you here; one does in “Thread 3”." in status(pilot)
         backend.summarise(summary(3, updated_at=NOW, unread=True))
         await until(pilot, lambda: listed(pilot)[0].startswith("• Thread 3"))
         backend.summarise(summary(2, deleted=True))

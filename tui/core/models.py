@@ -199,7 +199,8 @@ class ThreadSummary:
 
     ``updated_at`` is that of the last message, run start or run end.
 
-    ``running`` is true while any process runs a turn in it, ``unread`` when something arrived
+    ``running`` is true while any process runs a turn in it, ``waiting`` when one of its calls (in
+    this process) needs a decision, ``unread`` when something arrived
     that no one has looked at, ``deleted`` tells watchers to drop it.
     """
 
@@ -210,6 +211,7 @@ class ThreadSummary:
     profile: str = ""
     messages: int = 0
     running: bool = False
+    waiting: bool = False
     unread: bool = False
     deleted: bool = False
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tui.core import events as e
 from tui.core.feed import Feed
-from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.models import RunId, RunState, ThreadId, ThreadSummary, WireEvent
 from tui.core.ports import ThreadStore
 from tui.core.services import LogItem
 from tui.core.transcript import Transcript
@@ -21,6 +21,8 @@ _NEWS = (
     e.RunStarted,
     e.RunFinished,
     e.RunInterrupted,
+    e.ApprovalRequested,
+    e.ApprovalDecided,
 )
 
 
@@ -72,6 +74,7 @@ class ThreadLog:
     def summary(self) -> ThreadSummary:
         """The thread as the library lists it."""
         t = self.transcript
+        run = t.active_run()
         return ThreadSummary(
             id=t.thread_id,
             title=t.title,
@@ -79,7 +82,8 @@ class ThreadLog:
             updated_at=t.updated_at,
             profile=t.profile,
             messages=len(t.messages),
-            running=t.active_run() is not None,
+            running=run is not None,
+            waiting=run is not None and run.state is RunState.WAITING,
             unread=t.seq > self.read_seq,
         )
 

@@ -172,10 +172,12 @@ class MainScreen(PaneScreen):
         self._answer(False)
 
     def _answer(self, approved: bool) -> None:
-        if self._approval.call is None:
-            self._say("No tool call waits for you.")
-        else:
+        if self._approval.call is not None:
             self._approval.action_answer(approved)
+            return
+        waiting = self._threads.waiting()
+        where = f" here; one does in “{self._title(waiting.id)}”" if waiting else ""
+        self._say(f"No tool call waits for you{where}.")
 
     @on(ApprovalBar.Answered)
     def _answered(self, event: ApprovalBar.Answered) -> None:

@@ -1,4 +1,4 @@
-"""The list of threads: title, when, and whether it runs or has something unread."""
+"""The list of threads: title, when, and whether it runs, waits or has something unread."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ class ThreadsPane(Vertical):
         yield self._list
 
     # --- data ------------------------------------------------------------------------------
+
+    def waiting(self) -> ThreadSummary | None:
+        """The newest thread in which a tool call waits for a decision."""
+        ordered = (self._summaries[each] for each in self._sorted())
+        return next((each for each in ordered if each.waiting), None)
 
     def show(self, summaries: Iterable[ThreadSummary]) -> None:
         """Start over with these threads."""
@@ -142,7 +147,7 @@ class ThreadsPane(Vertical):
 
     def _prompt(self, summary: ThreadSummary) -> Table:
         is_current = summary.id == self._current
-        mark = "●" if summary.running else "•" if summary.unread and not is_current else " "
+        mark = _mark(summary, is_current=is_current)
         title = Text(wording.one_line(summary.title, 200) or UNTITLED)
         if is_current or mark != " ":
             title.stylize("bold")
@@ -172,3 +177,11 @@ class ThreadsPane(Vertical):
     def _want(self, action: str) -> None:
         if (thread_id := self.highlighted) is not None:
             self.post_message(self.Wanted(action, thread_id))
+
+
+def _mark(summary: ThreadSummary, *, is_current: bool) -> str:
+    if summary.waiting:
+        return "?"
+    if summary.running:
+        return "●"
+    return "•" if summary.unread and not is_current else " "
