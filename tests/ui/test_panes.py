@@ -13,6 +13,7 @@ from tests.ui.driving import (
     running,
     screen_text,
     settle,
+    status,
     text_of,
     until,
 )
@@ -22,6 +23,7 @@ from tui.core import events as e
 from tui.core.models import PartKind
 from tui.ui import themes
 from tui.ui.chat.view import ChatView
+from tui.ui.commands import COMMANDS
 from tui.ui.composer import Composer
 
 
@@ -236,6 +238,30 @@ async def test_the_palette_runs_actions() -> None:
         await until(pilot, lambda: "Insert an example message" in screen_text(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: "Tokyo" in pilot.app.screen.query_one(Composer).text)
+
+
+@pytest.mark.parametrize(
+    ("action", "copied"),
+    [("copy_arguments", '"17*23"'), ("copy_output", "391"), ("copy_event", "thread.run.created")],
+)
+async def test_what_is_inspected_can_be_copied_from_the_palette(action: str, copied: str) -> None:
+    backend = FakeBackend()
+    answered(backend)
+    async with running(backend) as pilot:
+        backend.emit_wire("r1", "thread.run.created", '{"event": "thread.run.created"}')
+        await settle(pilot)
+        assert any(command.action == action for command in COMMANDS)
+        await pilot.app.screen.run_action(action)
+        assert copied in pilot.app.clipboard
+        await until(pilot, lambda: "Copied" in status(pilot))
+
+
+async def test_a_message_can_be_sent_from_the_palette() -> None:
+    backend = FakeBackend()
+    async with running(backend) as pilot:
+        pilot.app.screen.query_one(Composer).put("hello")
+        await pilot.app.screen.run_action("send")
+        await until(pilot, lambda: backend.commands)
 
 
 async def test_the_theme_is_switched_and_remembered() -> None:

@@ -53,6 +53,11 @@ COMMANDS: tuple[Command, ...] = (
         priority=True,
     ),
     Command(
+        action="send",
+        title="Send the message",
+        help="What is written in the composer; Enter does the same there",
+    ),
+    Command(
         action="new_thread",
         title="New thread",
         help="Begin a conversation; the one on screen goes on",
@@ -143,6 +148,21 @@ COMMANDS: tuple[Command, ...] = (
         help="Put the newest answer on the clipboard",
         keys="f4",
         priority=True,
+    ),
+    Command(
+        action="copy_arguments",
+        title="Copy the arguments",
+        help="Those of the tool call selected in the inspector, or of the newest",
+    ),
+    Command(
+        action="copy_output",
+        title="Copy the tool's output",
+        help="That of the tool call selected in the inspector, or of the newest",
+    ),
+    Command(
+        action="copy_event",
+        title="Copy the raw event",
+        help="The one selected in the inspector, or the newest",
     ),
     Command(
         action="toggle_theme",

@@ -118,6 +118,10 @@ class MainScreen(PaneScreen):
         else:
             self._chat.follow()
 
+    def action_send(self) -> None:
+        """Send what is in the composer."""
+        self._composer.action_submit()
+
     def action_insert_example(self) -> None:
         """Put the example where one writes."""
         self._composer.insert(EXAMPLE)

@@ -119,6 +119,18 @@ class PaneScreen(ThreadScreen):
         self._open_inspector()
         self._inspector.action_step_run(1)
 
+    def action_copy_arguments(self) -> None:
+        """The inspected call's arguments, onto the clipboard."""
+        self._inspector.copy_arguments()
+
+    def action_copy_output(self) -> None:
+        """The inspected call's output, onto the clipboard."""
+        self._inspector.copy_output()
+
+    def action_copy_event(self) -> None:
+        """The inspected raw event, onto the clipboard."""
+        self._inspector.copy_event()
+
     def action_show_calls(self) -> None:
         """The inspector's tool calls."""
         self._open_inspector()

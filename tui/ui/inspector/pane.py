@@ -158,6 +158,18 @@ class InspectorPane(Vertical):
         """Go to the tab with the raw events."""
         self._show_tab(_WIRE)
 
+    def copy_arguments(self) -> None:
+        """Put the arguments of the selected or newest call on the clipboard."""
+        self._calls.action_copy_arguments()
+
+    def copy_output(self) -> None:
+        """Put the output of the selected or newest call on the clipboard."""
+        self._calls.action_copy_output()
+
+    def copy_event(self) -> None:
+        """Put the chosen or newest raw event on the clipboard."""
+        self._wire.action_copy()
+
     def action_show_calls(self) -> None:
         """Go to the tab with the tool calls."""
         self.show_calls()
