@@ -340,7 +340,7 @@ async def test_cancel_while_the_message_is_being_written_down() -> None:
         await asyncio.sleep(0.01)
         await barrier()
 
-    world.store.barrier = slow_disk  # type: ignore[method-assign]
+    world.store.barrier = slow_disk  # type: ignore[method-assign]  # for this test only
     sending = asyncio.create_task(world.send())
     await told.wait()
     await world.conversations.cancel("r1")
