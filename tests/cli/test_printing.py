@@ -52,6 +52,12 @@ def test_what_no_delta_brought_comes_with_the_end() -> None:
     assert told.tell(final, final, e.TextDelta(part_id="p", text="late")) == "one two"
 
 
+def test_a_corrected_text_is_printed_again_as_a_whole() -> None:
+    told = Told(*_BEGIN, e.TextDelta(part_id="p", text="Helo"))
+    final = e.PartFinished(part_id="p", final=PartFinal(text="Hello"))
+    assert told.tell(final, final) == "Helo\nHello"
+
+
 def test_parts_are_apart_and_reasoning_is_not_printed() -> None:
     told = Told(*_BEGIN, e.TextDelta(part_id="p", text="one"))
     for place, kind in enumerate((PartKind.REASONING, PartKind.TEXT), start=1):

@@ -11,6 +11,7 @@ from tui.core import events as e
 from tui.core.codec import encode_envelope
 from tui.core.models import Outcome, PartId, PartKind, RunState, ToolState
 from tui.core.sanitise import sanitise
+from tui.core.text import GrowingText
 from tui.core.thread import Run, ToolCall
 from tui.core.transcript import Transcript
 
@@ -74,7 +75,7 @@ class TextPrinter:
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
-    _printed: dict[PartId, int] = field(default_factory=dict)
+    _printed: dict[PartId, GrowingText] = field(default_factory=dict)
     _fresh_line: bool = True
 
     def show(self, transcript: Transcript, envelope: e.Envelope) -> None:
@@ -100,7 +101,7 @@ class TextPrinter:
 
     def _print_delta(self, transcript: Transcript, event: e.TextDelta) -> None:
         part = transcript.parts.get(event.part_id)
-        done = self._printed.get(event.part_id, 0)
+        done = len(self._printed.get(event.part_id, ""))
         # Not the whole text, which takes longer the longer it is.
         if part is not None and part.kind in _SHOWN and done + len(event.text) == len(part.text):
             self._print(event.part_id, event.text)
@@ -109,8 +110,14 @@ class TextPrinter:
 
     def _print_rest(self, transcript: Transcript, part_id: PartId) -> None:
         part = transcript.parts.get(part_id)
-        if part is not None and part.kind in _SHOWN:
-            self._print(part_id, str(part.text)[self._printed.get(part_id, 0) :])
+        if part is None or part.kind not in _SHOWN:
+            return
+        text, printed = str(part.text), str(self._printed.get(part_id, ""))
+        if not text.startswith(printed):
+            self._note("The provider corrected this text; here is the whole of it:")
+            self._printed[part_id].replace("")
+            printed = ""
+        self._print(part_id, text.removeprefix(printed))
 
     def _print(self, part_id: PartId, text: str) -> None:
         if not text:
@@ -118,7 +125,7 @@ class TextPrinter:
         if part_id not in self._printed and self._printed:
             self._end_line()
             self.out.write("\n")
-        self._printed[part_id] = self._printed.get(part_id, 0) + len(text)
+        self._printed.setdefault(part_id, GrowingText()).append(text)
         self.out.write(sanitise(text) if self.out.isatty() else text)
         self.out.flush()
         self._fresh_line = text.endswith("\n")
