@@ -22,7 +22,11 @@ def _show(word: str) -> None:
 
 
 async def _stream(store: SqliteThreadStore, build: LogBuilder) -> None:
-    """An answer that never ends; every word is shown as soon as it is queued."""
+    """An answer that never ends; every word is shown as soon as it is queued.
+
+    As in the engine nothing is asked, and so nothing streams, before the run is on disk.
+    """
+    await store.barrier()
     for number in range(1_000_000):
         store.append(build.words(f"w{number} "))
         _show(f"w{number}")
