@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from tui.config.settings_file import parse_settings
-from tui.core.settings import Limits, Profile, SandboxSettings
+from tui.core.settings import (
+    Limits,
+    Profile,
+    ReportSettings,
+    SandboxSettings,
+    StorageSettings,
+)
 
 _README = Path(__file__).parents[2] / "README.md"
 (_TOML,) = re.findall(r"```toml\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
@@ -21,9 +27,13 @@ def test_the_example_is_accepted() -> None:
     assert settings.default_profile == "work"
     assert settings.limits == Limits()
     assert settings.sandbox == SandboxSettings()
+    assert settings.storage == StorageSettings()
+    assert settings.reports == ReportSettings()
 
 
-@pytest.mark.parametrize("kind", [Profile, Limits, SandboxSettings])
+@pytest.mark.parametrize(
+    "kind", [Profile, Limits, SandboxSettings, StorageSettings, ReportSettings]
+)
 def test_every_setting_is_named(kind: type) -> None:
     for field in fields(kind):
         if field.name != "name":

@@ -10,12 +10,12 @@ from typing import Protocol
 
 import pytest
 
-from tests.fakes.store import MemoryThreadStore
 from tests.store.log_builder import LogBuilder, everything
 from tui.core import events as e
 from tui.core.events import Envelope
 from tui.core.models import Outcome, RunState, ToolState, WireEvent
 from tui.core.ports import ThreadStore
+from tui.store.memory_store import MemoryThreadStore
 from tui.store.thread_store import SqliteThreadStore
 
 

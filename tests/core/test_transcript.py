@@ -205,12 +205,62 @@ def test_calls_with_the_same_id_in_two_runs_are_two_calls() -> None:
     assert len(transcript.calls_of("r2")) == 1
 
 
-def test_an_interrupted_run_leaves_nothing_open() -> None:
-    transcript = _fold(*_started(), *_call(), e.RunInterrupted())
-    assert transcript.runs["r"].state is RunState.INTERRUPTED
+def test_an_interrupted_run_can_go_on_where_it_was() -> None:
+    events = (*_started(), *_call(), e.ToolStarted(call_id="c1"), e.RunInterrupted(settle=True))
+    transcript = _fold(*events)
+    run = transcript.runs["r"]
+    assert (run.state, run.settle) == (RunState.INTERRUPTED, True)
     assert transcript.active_run() is None
+    assert transcript.interrupted_run() is run
+    assert transcript.calls["r", "c1"].state is ToolState.INTERRUPTED
+    transcript = _fold(*events, e.RunResumed(owner="other"))
+    run = transcript.runs["r"]
+    assert (run.state, run.owner, run.settle, run.finished_at) == (
+        RunState.RUNNING,
+        "other",
+        False,
+        None,
+    )
+    assert transcript.interrupted_run() is None
+
+
+def test_a_pending_approval_survives_an_interruption() -> None:
+    events = (*_started(), *_call(), e.ApprovalRequested(call_id="c1"), e.RunInterrupted())
+    assert _fold(*events).calls["r", "c1"].state is ToolState.APPROVAL
+    resumed = _fold(*events, e.RunResumed())
+    assert resumed.runs["r"].state is RunState.WAITING
+
+
+def test_an_interrupted_run_that_is_left_has_nothing_open() -> None:
+    transcript = _fold(
+        *_started(), *_call(), e.RunInterrupted(), e.RunFinished(outcome=Outcome.CANCELLED)
+    )
     assert transcript.calls["r", "c1"].state is ToolState.CANCELLED
     assert transcript.messages["s"].complete is False
+    assert transcript.interrupted_run() is None
+
+
+def test_a_run_ends_once() -> None:
+    transcript = _fold(
+        *_started(),
+        e.RunFinished(outcome=Outcome.COMPLETED),
+        e.RunInterrupted(),
+        e.RunResumed(),
+        e.RunFinished(outcome=Outcome.FAILED),
+    )
+    assert transcript.runs["r"].outcome is Outcome.COMPLETED
+    assert transcript.runs["r"].state is RunState.FINISHED
+
+
+def test_a_queued_message_waits_until_it_is_sent_or_taken_back() -> None:
+    def queued(name: str) -> e.MessageQueued:
+        return e.MessageQueued(message_id=name, run_id="r9", parts=(PartInput(text="Hi"),))
+
+    events = (*_started(), queued("q1"), queued("q1"), queued("q2"))
+    assert [each.text for each in _fold(*events).queue.values()] == ["Hi", "Hi"]
+    sent = e.MessageAdded(message_id="q1", parent_id=None, role=Role.USER)
+    assert list(_fold(*events, sent).queue) == ["q2"]
+    assert list(_fold(*events, e.MessageUnqueued(message_id="q1")).queue) == ["q2"]
 
 
 def test_a_branch_that_is_not_shown_grows_out_of_sight() -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.provider import Pause, ScriptedProvider, Turn, called, said
-from tests.fakes.store import MemoryThreadStore
 from tests.fakes.toolset import Always, FakeToolset, Function, broken, echo, for_ever
 from tui.core import events as e
 from tui.core.errors import BusyError, ConfigError, NotFoundError, ProviderError, StoreError
@@ -40,6 +39,7 @@ from tui.core.transcript import Transcript
 from tui.engine.conversations import EngineConversations
 from tui.engine.library import EngineLibrary, EngineRunLog
 from tui.engine.threads import Threads
+from tui.store.memory_store import MemoryThreadStore
 
 
 @dataclass

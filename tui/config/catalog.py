@@ -37,6 +37,7 @@ def describe(profile: Profile) -> ProfileInfo:
         protocol=profile.protocol,
         model=profile.model or "",
         detail=_BUILT_IN if profile.embedded else profile.base_url or "api.openai.com",
+        embedded=profile.embedded,
         problem=_problem(profile),
     )
 

@@ -11,17 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.core.errors import ConfigError
-from tui.core.settings import Limits, Profile, SandboxSettings, Settings
+from tui.core.settings import (
+    Limits,
+    Profile,
+    ReportSettings,
+    SandboxSettings,
+    Settings,
+    StorageSettings,
+)
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 SANDBOX = Profile(name="sandbox", embedded=True, model="sandbox", api_key_env="")
 
-_TOP_LEVEL = ("default_profile", "profiles", "limits", "sandbox")
+_TOP_LEVEL = ("default_profile", "profiles", "limits", "sandbox", "storage", "reports")
 
-T = TypeVar("T", Profile, Limits, SandboxSettings)
-S = TypeVar("S", Limits, SandboxSettings)
+T = TypeVar("T", Profile, Limits, SandboxSettings, StorageSettings, ReportSettings)
+S = TypeVar("S", Limits, SandboxSettings, StorageSettings, ReportSettings)
 
 
 def load_settings(path: Path) -> Settings:
@@ -54,6 +61,8 @@ def parse_settings(data: Mapping[str, Any], path: Path) -> Settings:
         default_profile=default,
         limits=_section(Limits, data, "limits", path),
         sandbox=sandbox,
+        storage=_section(StorageSettings, data, "storage", path),
+        reports=_section(ReportSettings, data, "reports", path),
     )
 
 
@@ -81,6 +90,8 @@ def render_settings(settings: Settings) -> str:
             "default_profile": settings.default_profile,
             "limits": _plain(settings.limits),
             "sandbox": _plain(settings.sandbox),
+            "storage": _plain(settings.storage),
+            "reports": _plain(settings.reports),
             "profiles": profiles,
         }
     )
@@ -105,7 +116,7 @@ def _hidden(headers: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _plain(value: Profile | Limits | SandboxSettings) -> dict[str, Any]:
+def _plain(value: T) -> dict[str, Any]:
     data = {f.name: getattr(value, f.name) for f in fields(value)}
     return {
         key: str(each) if isinstance(each, Path) else each
@@ -172,6 +183,7 @@ def _build(cls: type[T], data: dict[str, Any], where: str, path: Path) -> T:
 
 _LEAST = {
     "rate": 0,
+    "keep_wire_runs": 0,
     "max_rounds": 1,
     "max_retries": 0,
     "max_retry_delay": 0,

@@ -59,6 +59,28 @@ class MessageAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageQueued:
+    """A user message that waits for the run before it to end.
+
+    It leaves the queue when ``MessageAdded`` with its id comes, or with ``MessageUnqueued``.
+    ``run_id`` is the run that will answer it, ``profile`` None means the thread's own.
+    """
+
+    message_id: MessageId
+    run_id: RunId
+    author: str = ""
+    parts: tuple[PartInput, ...] = ()
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageUnqueued:
+    """A waiting message was taken back before it was sent."""
+
+    message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeafSelected:
     """The path from the root to ``message_id`` is now the one shown."""
 
@@ -274,7 +296,20 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInterrupted:
-    """The process that drove the run ended before the run did."""
+    """The process that drove the run ended, or let go of it, before the run did.
+
+    It can go on with ``RunResumed``. ``settle``: the reader left it to the next start to ask the
+    server what became of it.
+    """
+
+    settle: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    """An interrupted run goes on; ``owner`` names the process that drives it from now on."""
+
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +321,9 @@ class RunFinished:
     error: Problem | None = None
 
 
-ThreadEvent: TypeAlias = ThreadCreated | ThreadChanged | MessageAdded | LeafSelected
+ThreadEvent: TypeAlias = (
+    ThreadCreated | ThreadChanged | MessageAdded | MessageQueued | MessageUnqueued | LeafSelected
+)
 ProviderEvent: TypeAlias = (
     RunStatusChanged
     | MessageStarted
@@ -316,6 +353,7 @@ EngineEvent: TypeAlias = (
     | ContextTrimmed
     | CancelRequested
     | RunInterrupted
+    | RunResumed
     | RunFinished
 )
 Event: TypeAlias = ThreadEvent | ProviderEvent | EngineEvent

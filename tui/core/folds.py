@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tui.core import events as e
 from tui.core.models import CallId, PartFinal, Role, RunState, ToolState
 from tui.core.text import GrowingText
-from tui.core.thread import Message, Part, Run, ToolCall
+from tui.core.thread import Message, Part, QueuedMessage, Run, ToolCall
 
 if TYPE_CHECKING:
     from tui.core.transcript import Transcript
@@ -52,6 +52,24 @@ def _message_added(t: Transcript, env: e.Envelope, event: e.MessageAdded) -> Non
         message.parts.append(part)
     t.add_message(message)
     t.leaf_id = event.message_id
+    t.queue.pop(event.message_id, None)
+
+
+def _message_queued(t: Transcript, env: e.Envelope, event: e.MessageQueued) -> None:
+    if event.message_id in t.messages or event.message_id in t.queue:
+        return
+    t.queue[event.message_id] = QueuedMessage(
+        id=event.message_id,
+        run_id=event.run_id,
+        author=event.author,
+        parts=event.parts,
+        profile=event.profile,
+        at=env.at,
+    )
+
+
+def _message_unqueued(t: Transcript, env: e.Envelope, event: e.MessageUnqueued) -> None:
+    t.queue.pop(event.message_id, None)
 
 
 def _leaf_selected(t: Transcript, env: e.Envelope, event: e.LeafSelected) -> None:
@@ -293,20 +311,34 @@ def _retry_scheduled(t: Transcript, env: e.Envelope, event: e.RetryScheduled) ->
 
 
 def _run_interrupted(t: Transcript, env: e.Envelope, event: e.RunInterrupted) -> None:
+    # Its messages and calls stay as they were: the run may go on.
     run = _run(t, env)
-    if run is not None:
-        _end_run(t, run, env, RunState.INTERRUPTED)
+    if run is None or not run.active:
+        return
+    _stop_clock(run, env, RunState.INTERRUPTED)
+    run.settle = event.settle
+    for call in t.calls_of(run.id):
+        if call.state is ToolState.RUNNING:
+            call.state = ToolState.INTERRUPTED
+
+
+def _run_resumed(t: Transcript, env: e.Envelope, event: e.RunResumed) -> None:
+    run = _run(t, env)
+    if run is None or run.state is not RunState.INTERRUPTED:
+        return
+    run.state, run.owner, run.settle = RunState.RUNNING, event.owner, False
+    run.finished_at = run.finished_mono = None
+    _update_waiting(t, env)
 
 
 def _run_finished(t: Transcript, env: e.Envelope, event: e.RunFinished) -> None:
     run = _run(t, env)
-    if run is not None:
-        _end_run(t, run, env, RunState.FINISHED)
-        run.outcome, run.reason, run.error = event.outcome, event.reason, event.error
-
-
-def _end_run(t: Transcript, run: Run, env: e.Envelope, state: RunState) -> None:
-    run.state, run.finished_at, run.finished_mono, run.retry = state, env.at, env.mono, None
+    if run is None or run.state is RunState.FINISHED:
+        return
+    if run.active:
+        _stop_clock(run, env, RunState.FINISHED)
+    run.state = RunState.FINISHED  # an interrupted one ended when it was interrupted
+    run.outcome, run.reason, run.error = event.outcome, event.reason, event.error
     for message in t.messages.values():
         if message.run_id != run.id:
             continue
@@ -316,6 +348,10 @@ def _end_run(t: Transcript, run: Run, env: e.Envelope, state: RunState) -> None:
             if part.tool is not None and not part.tool.finished:
                 part.tool.state = ToolState.CANCELLED
             part.finished = True
+
+
+def _stop_clock(run: Run, env: e.Envelope, state: RunState) -> None:
+    run.state, run.finished_at, run.finished_mono, run.retry = state, env.at, env.mono, None
 
 
 def _nothing(t: Transcript, env: e.Envelope, event: e.Event) -> None:
@@ -334,6 +370,8 @@ FOLDS: dict[type[Any], Fold] = {
     e.ThreadCreated: _thread_created,
     e.ThreadChanged: _thread_changed,
     e.MessageAdded: _message_added,
+    e.MessageQueued: _message_queued,
+    e.MessageUnqueued: _message_unqueued,
     e.LeafSelected: _leaf_selected,
     e.RunStatusChanged: _run_status,
     e.MessageStarted: _message_started,
@@ -361,5 +399,6 @@ FOLDS: dict[type[Any], Fold] = {
     e.ContextTrimmed: _trimmed,
     e.CancelRequested: _cancel_requested,
     e.RunInterrupted: _run_interrupted,
+    e.RunResumed: _run_resumed,
     e.RunFinished: _run_finished,
 }

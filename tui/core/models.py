@@ -9,10 +9,19 @@ from typing import Any, TypeAlias
 JsonObject: TypeAlias = dict[str, Any]
 
 ThreadId: TypeAlias = str
+"""Ids that begin with ``PRIVATE`` belong to threads that never touch the disk."""
 MessageId: TypeAlias = str
 PartId: TypeAlias = str
 RunId: TypeAlias = str
 CallId: TypeAlias = str
+
+
+PRIVATE = "private-"
+
+
+def is_private(thread_id: ThreadId) -> bool:
+    """Whether this thread lives in memory only."""
+    return thread_id.startswith(PRIVATE)
 
 
 class Role(StrEnum):
@@ -50,6 +59,7 @@ class ToolState(StrEnum):
     WAITING = "waiting"  # arguments complete, nothing has started
     APPROVAL = "approval"  # a person has to decide
     RUNNING = "running"
+    INTERRUPTED = "interrupted"  # its process ended first; whether it took effect is unknown
     DONE = "done"
     FAILED = "failed"
     DENIED = "denied"
@@ -199,9 +209,10 @@ class ThreadSummary:
 
     ``updated_at`` is that of the last message, run start or run end.
 
-    ``running`` is true while any process runs a turn in it, ``waiting`` when one of its calls (in
-    this process) needs a decision, ``unread`` when something arrived
-    that no one has looked at, ``deleted`` tells watchers to drop it.
+    ``running`` is true while any process runs a turn in it and ``elsewhere`` while that is another
+    process; ``waiting`` when one of its calls (in this process) needs a decision, ``interrupted``
+    when its last run is, ``unread`` when something arrived that no one has looked at, ``deleted``
+    tells watchers to drop it.
     """
 
     id: ThreadId
@@ -211,7 +222,9 @@ class ThreadSummary:
     profile: str = ""
     messages: int = 0
     running: bool = False
+    elsewhere: bool = False
     waiting: bool = False
+    interrupted: bool = False
     unread: bool = False
     deleted: bool = False
 

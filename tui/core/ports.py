@@ -79,7 +79,11 @@ class ToolResults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """Find out what became of a run whose stream was lost, fetch what was missed, go on."""
+    """Find out what became of a run whose stream was lost, fetch what was missed, go on.
+
+    May also be a session's first turn, in another process than the one that started the run. A
+    run that the server does not have raises ProviderError with code ``run_not_found``.
+    """
 
 
 TurnInput: TypeAlias = NewMessages | ToolResults | Resume
@@ -126,7 +130,16 @@ class WireFault:
     message: str = ""
 
 
-Signal: TypeAlias = WireReceived | ResponseOpened | WireFault | ProviderEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """The session is about to send what must not be sent twice.
+
+    The engine puts everything so far on disk, ``continuation`` included, before it asks for more:
+    after a crash a new session can look for what was sent.
+    """
+
+
+Signal: TypeAlias = WireReceived | ResponseOpened | WireFault | Checkpoint | ProviderEvent
 
 
 class RunSession(Protocol):
@@ -235,11 +248,79 @@ class Journal(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one process asks of the one that holds a thread.
+
+    ``cancel`` (``run_id``), ``decide`` (``run_id``; ``data`` is a call id and an encoded
+    Decision), ``queue`` (``data`` is an encoded MessageQueued), ``hand_over``.
+    """
+
+    thread_id: ThreadId
+    kind: Literal["cancel", "decide", "queue", "hand_over"]
+    run_id: RunId = ""
+    data: JsonObject = field(default_factory=dict)
+
+
+class StoreListener(Protocol):
+    """Whoever wants to know what happens in a store besides its own doing; any thread calls."""
+
+    def changed(self) -> None:
+        """Another process has written something (any thread, a summary, a request)."""
+        ...
+
+    def troubled(self, problem: Problem | None) -> None:
+        """Why nothing can be written just now (it is kept and tried again); None: all is well."""
+        ...
+
+    def lost(self, thread_id: ThreadId) -> None:
+        """Another process took the thread over; what is appended to it here is not kept."""
+        ...
+
+
 class ThreadStore(Journal, Protocol):
-    """A journal that can be read back."""
+    """A journal that can be read back, and that several processes write, a thread each.
+
+    Only the holder of a thread's lease appends to it: ``claim`` first, ``release`` at the end.
+    """
+
+    def listen(self, listener: StoreListener) -> None:
+        """Tell ``listener`` from now on; one listener a store."""
+        ...
+
+    async def claim(self, thread_id: ThreadId, *, force: bool = False) -> int:
+        """Hold the thread; returns the seq of its last envelope, 0 when there is none.
+
+        Claiming what this process holds is harmless. Raises BusyError while another living
+        process holds it, unless ``force``: then the thread is taken away from that process, and
+        a run it was driving is marked interrupted. Raises StoreError.
+        """
+        ...
+
+    def release(self, thread_id: ThreadId) -> None:
+        """Let others write the thread, once everything appended so far is written."""
+        ...
+
+    async def post(self, request: Request) -> bool:
+        """Leave a request for the process that holds the thread; false when none does.
+
+        An empty ``thread_id`` means the thread of ``run_id``.
+        """
+        ...
+
+    async def requests(self) -> Sequence[Request]:
+        """Take the requests for the threads that this process holds, in order, once."""
+        ...
 
     async def load(self, thread_id: ThreadId) -> Transcript | None:
         """The thread as of everything appended so far, or None."""
+        ...
+
+    async def tail(self, thread_id: ThreadId, after: int) -> Sequence[Envelope] | None:
+        """What was written behind ``after``, or None when only ``load`` can tell.
+
+        Envelopes of the last minute can always be had, unless the thread was deleted.
+        """
         ...
 
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
@@ -250,8 +331,11 @@ class ThreadStore(Journal, Protocol):
         """Remove the thread and all that belongs to it; false if there was none."""
         ...
 
-    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
-        """The raw events of a run, in order."""
+    async def wire(self, run_id: RunId, after: int = -1) -> Sequence[WireEvent]:
+        """The raw events of a run whose index is above ``after``, in order.
+
+        Empty also when they were compacted: only those of the newest runs are kept.
+        """
         ...
 
     async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
@@ -267,7 +351,11 @@ class ThreadStore(Journal, Protocol):
         ...
 
     async def recover(self) -> Sequence[RunId]:
-        """Mark runs whose process is gone as interrupted; returns them."""
+        """Mark runs whose process is gone as interrupted; returns them. Cheap if there are none."""
+        ...
+
+    async def unsettled(self) -> Sequence[tuple[ThreadId, RunId]]:
+        """Interrupted runs that a reader left to the next start to settle (``settle``)."""
         ...
 
 

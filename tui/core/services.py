@@ -30,7 +30,9 @@ class SendMessage:
     """Add a user message below the thread's selected leaf, and answer it.
 
     The caller makes the ids, so sending twice is harmless. ``profile`` None means the thread's
-    own, or the default for a new one.
+    own, or the default for a new one. With ``queue`` a thread that is answering keeps the message
+    until that run has completed; without, BusyError. A thread whose id is private (see
+    ``models.is_private``) never touches the disk.
     """
 
     thread_id: ThreadId
@@ -38,6 +40,7 @@ class SendMessage:
     run_id: RunId
     text: str
     profile: str | None = None
+    queue: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ class RetryRun:
 class Conversations(Protocol):
     """Commands. Each returns when its effect is on disk, not when the model is done.
 
-    They raise NotFoundError, BusyError (the thread has an active run) or StoreError.
+    They raise NotFoundError, BusyError (the thread has an active run, or another process holds
+    it) or StoreError. What concerns a run that another process drives is passed on to it.
     """
 
     async def send(self, command: SendMessage) -> None:
@@ -68,7 +72,28 @@ class Conversations(Protocol):
         ...
 
     async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
-        """Decide about a pending call; the first decision wins."""
+        """Decide about a pending call; the first decision wins. An interrupted run goes on."""
+        ...
+
+    async def resume(self, thread_id: ThreadId) -> None:
+        """Go on with the thread's interrupted run: ask the server what became of it.
+
+        Missed messages are fetched, calls that were asked for are decided and run, and a call
+        that had started is never run again. Takes the thread over from another process that
+        drives it. A run that the server no longer has, and that waits for nothing, ends.
+        """
+        ...
+
+    async def leave(self, thread_id: ThreadId) -> None:
+        """Close the thread's interrupted run as it is; sending a message does so too."""
+        ...
+
+    async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        """Take a waiting message back; one that was sent already is left alone."""
+        ...
+
+    async def send_queued(self, thread_id: ThreadId) -> None:
+        """Send the first waiting message now; nothing happens without one."""
         ...
 
 
@@ -103,8 +128,26 @@ class Library(Protocol):
         """Every change of a summary from now on, until the feed is closed."""
         ...
 
+    def storage(self) -> Feed[Problem | None]:
+        """Why nothing can be written just now, if so, and every change of that.
 
-LogItem: TypeAlias = Envelope | WireEvent
+        While there is a problem everything is kept in memory and tried again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadReloaded:
+    """What another process wrote could not be followed step by step: start over from here.
+
+    ``transcript`` is the receiver's own copy.
+    """
+
+    transcript: Transcript
+
+
+LogEntry: TypeAlias = Envelope | WireEvent
+LogItem: TypeAlias = LogEntry | ThreadReloaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +176,16 @@ class RunLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileInfo:
-    """A profile as a screen shows it; ``problem`` says why it cannot be used."""
+    """A profile as a screen shows it; ``problem`` says why it cannot be used.
+
+    ``embedded``: its model ends with this process, so a run cannot outlive it.
+    """
 
     name: str
     protocol: str
     model: str = ""
     detail: str = ""
+    embedded: bool = False
     problem: Problem | None = None
 
 

@@ -63,6 +63,20 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """``keep_wire_runs`` is for how many runs, the newest, raw wire events are kept."""
+
+    keep_wire_runs: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """``message_text`` lets crash reports hold the messages of exceptions, which may quote text."""
+
+    message_text: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
     """Where things are kept. ``TICKERTAPE_HOME`` moves all three together."""
 
@@ -99,3 +113,5 @@ class Settings:
     default_profile: str
     limits: Limits = field(default_factory=Limits)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    reports: ReportSettings = field(default_factory=ReportSettings)

@@ -12,6 +12,7 @@ from tui.core.models import (
     MessageId,
     Outcome,
     PartId,
+    PartInput,
     PartKind,
     Problem,
     Role,
@@ -96,7 +97,10 @@ class Message:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One answer to one message, over all its rounds. ``*_at`` are seconds since the epoch."""
+    """One answer to one message, over all its rounds. ``*_at`` are seconds since the epoch.
+
+    ``settle``: it was interrupted by a reader who wants the next start to ask what became of it.
+    """
 
     id: RunId
     parent_id: MessageId
@@ -119,8 +123,26 @@ class Run:
     continuation: JsonObject | None = None
     notices: list[str] = field(default_factory=list)
     retry: RetryScheduled | None = None
+    settle: bool = False
 
     @property
     def active(self) -> bool:
         """Whether it still runs or waits (an interrupted run does neither)."""
         return self.state in (RunState.RUNNING, RunState.WAITING, RunState.CANCELLING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMessage:
+    """A user message that waits for its turn. ``profile`` None means the thread's own."""
+
+    id: MessageId
+    run_id: RunId
+    author: str = ""
+    parts: tuple[PartInput, ...] = ()
+    profile: str | None = None
+    at: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """All its text, parts joined by blank lines."""
+        return "\n\n".join(part.text for part in self.parts)

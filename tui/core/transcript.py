@@ -20,10 +20,11 @@ from tui.core.models import (
     MessageId,
     PartId,
     RunId,
+    RunState,
     ThreadId,
 )
 from tui.core.text import GrowingText
-from tui.core.thread import Message, Part, Run, ToolCall
+from tui.core.thread import Message, Part, QueuedMessage, Run, ToolCall
 
 
 class Transcript:
@@ -44,6 +45,7 @@ class Transcript:
         self.parts: dict[PartId, Part] = {}
         self.runs: dict[RunId, Run] = {}
         self.calls: dict[tuple[RunId, CallId], ToolCall] = {}
+        self.queue: dict[MessageId, QueuedMessage] = {}
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -64,6 +66,15 @@ class Transcript:
     def active_run(self) -> Run | None:
         """The run that is going on, if any."""
         return next((run for run in reversed(self.runs.values()) if run.active), None)
+
+    def latest_run(self) -> Run | None:
+        """The run that began last."""
+        return next(reversed(self.runs.values()), None)
+
+    def interrupted_run(self) -> Run | None:
+        """The run that could go on, if any: only the latest can be interrupted."""
+        run = self.latest_run()
+        return run if run is not None and run.state is RunState.INTERRUPTED else None
 
     def history(self) -> tuple[HistoryMessage, ...]:
         """The selected path in the form that providers take."""
@@ -142,6 +153,7 @@ def _view(t: Transcript, *, times: bool) -> JsonObject:
         "leaf": t.leaf_id,
         "messages": {key: _plain(value, times) for key, value in t.messages.items()},
         "runs": {key: _plain(value, times) for key, value in t.runs.items()},
+        "queue": {key: _plain(value, times) for key, value in t.queue.items()},
     }
     if not times:
         del data["created_at"]

@@ -17,9 +17,10 @@ from typing import Protocol
 
 from tui.core import events as e
 from tui.core.errors import ProviderError, StoreError, TickertapeError
-from tui.core.models import Outcome, Problem
+from tui.core.models import JsonObject, Outcome, Problem
 from tui.core.ports import (
     ApprovalPolicy,
+    Checkpoint,
     NewMessages,
     Provider,
     ResponseOpened,
@@ -245,20 +246,27 @@ class RunLoop:
                 if isinstance(signal, ResponseOpened):
                     self.recorder.wire(signal)
                     continue
+                if isinstance(signal, Checkpoint):
+                    continuation = self._tell_continuation(session, continuation)
+                    await self.recorder.barrier()
+                    continue
                 event = await self._played(signal) if isinstance(signal, WireFault) else signal
                 if event is None:
                     continue
-                if session.continuation is not continuation:
-                    continuation = session.continuation
-                    self.recorder.emit(
-                        e.ContinuationChanged(continuation=continuation), turn=number
-                    )
+                continuation = self._tell_continuation(session, continuation)
                 self.recorder.emit(event, turn=number, wire=wire)
                 if isinstance(event, e.TurnFinished):
                     return event
         end = e.TurnFinished(outcome=Outcome.TRUNCATED, error=_TRUNCATED)
         self.recorder.emit(end, turn=number, wire=wire)
         return end
+
+    def _tell_continuation(self, session: RunSession, known: JsonObject) -> JsonObject:
+        """Record what a later session needs, if that has changed."""
+        now = session.continuation
+        if now is not known:
+            self.recorder.emit(e.ContinuationChanged(continuation=now), turn=self._round)
+        return now
 
     async def _played(self, fault: WireFault) -> e.TurnFinished | None:
         outcome = await self.recorder.fault(fault)

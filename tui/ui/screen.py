@@ -16,7 +16,7 @@ from tui.core.errors import TickertapeError
 from tui.core.events import Envelope
 from tui.core.models import RunId, ThreadId
 from tui.core.sanitise import sanitise
-from tui.core.services import LogItem, Services
+from tui.core.services import LogItem, Services, ThreadReloaded
 from tui.core.thread import ToolCall
 from tui.ui import wording
 from tui.ui.approval import ApprovalBar
@@ -264,7 +264,7 @@ class ThreadScreen(Screen[None]):
         if self._desk is not None:
             self._take_summaries(self._desk)
             for item in self._desk.thread.drain():
-                self._take(item, self._desk)
+                self._take(item, self._desk.thread)
             self._threads.flush()
             self._chat.flush()
             self._inspector.flush()
@@ -281,9 +281,13 @@ class ThreadScreen(Screen[None]):
             elif summary.id == desk.thread.id and summary.unread:
                 self.run_worker(self._attempt(desk.mark_read(summary.id)), group="read")
 
-    def _take(self, item: LogItem, desk: Desk) -> None:
+    def _take(self, item: LogItem, thread: OpenThread) -> None:
+        if isinstance(item, ThreadReloaded):
+            thread.transcript = item.transcript
+            self._show_thread()
+            return
         if isinstance(item, Envelope):
-            desk.thread.transcript.apply(item)
+            thread.transcript.apply(item)
         self._chat.apply(item)
         self._inspector.apply(item)
 

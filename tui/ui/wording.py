@@ -83,6 +83,8 @@ def tool_state(call: ToolCall) -> str:
             return "F8 approve, F9 deny"
         case ToolState.RUNNING:
             return call.status or "running"
+        case ToolState.INTERRUPTED:
+            return "interrupted"
         case ToolState.DENIED:
             return "denied"
         case ToolState.CANCELLED:

@@ -20,7 +20,7 @@ from tui.core.models import (
     ToolRef,
     WireEvent,
 )
-from tui.core.services import LogItem
+from tui.core.services import LogEntry
 from tui.core.transcript import Transcript
 from tui.ui.inspector.lines import LineWidget
 from tui.ui.inspector.pane import InspectorPane
@@ -88,7 +88,7 @@ class Script:
         self._seq = 0
         self._run = ""
         self._message = ""
-        self._waiting: list[LogItem] = []
+        self._waiting: list[LogEntry] = []
         self._parts: dict[str, str] = {}
         self._indexes: dict[str, int] = {}
 
@@ -98,7 +98,7 @@ class Script:
         pane.show(self.transcript, None, self.wire.get(self._run, ()))
         pane.flush()
 
-    def fresh(self) -> list[LogItem]:
+    def fresh(self) -> list[LogEntry]:
         """What happened since the last call."""
         items, self._waiting = self._waiting, []
         return items

@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from tui.core import events as e
 from tui.core.models import CallId, MessageId, PartId, RunId, WireEvent
-from tui.core.services import LogItem
+from tui.core.services import LogEntry
 from tui.core.transcript import Transcript
 from tui.ui import wording
 from tui.ui.chat.entries import MessageRow, Row, RunRow, rows
@@ -111,7 +111,7 @@ class ChatView(Vertical):
         await self._log.remove_children()
         await self._log.mount(notice)
 
-    def apply(self, item: LogItem) -> None:
+    def apply(self, item: LogEntry) -> None:
         """Note what an item changed; the transcript has it already."""
         if isinstance(item, WireEvent):
             return

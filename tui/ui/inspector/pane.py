@@ -14,7 +14,7 @@ from textual.message import Message
 
 from tui.core.events import Envelope, RunStarted
 from tui.core.models import CallId, RunId, WireEvent
-from tui.core.services import LogItem
+from tui.core.services import LogEntry
 from tui.core.thread import Run
 from tui.core.transcript import Transcript
 from tui.ui.inspector.arguments_view import ArgumentsView
@@ -95,7 +95,7 @@ class InspectorPane(Vertical):
             self._wire.show(wire, began)
         self._calls.show(transcript, run_id)
 
-    def apply(self, item: LogItem) -> None:
+    def apply(self, item: LogEntry) -> None:
         """Take notice of an item; the transcript holds its envelopes already."""
         if isinstance(item, WireEvent):
             if item.run_id == self._run_id:

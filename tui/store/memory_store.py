@@ -1,4 +1,4 @@
-"""A ThreadStore in memory: keeps every envelope and folds them on demand."""
+"""A ThreadStore that forgets: private threads live here, and never touch the disk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from tui.core import events as e
 from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import RunId, RunState, ThreadId, ThreadSummary, WireEvent
+from tui.core.ports import Request, StoreListener
 from tui.core.transcript import Transcript
+
+OWNER = "memory"
 
 
 class MemoryThreadStore:
-    """``log`` holds everything appended; ``broken`` makes the next barriers fail."""
+    """Threads of this process alone, as logs that are folded on demand.
 
-    owner = "memory"
+    ``broken`` makes the next barriers fail, for tests.
+    """
+
+    owner = OWNER
 
     def __init__(self) -> None:
         self.log: dict[ThreadId, list[Envelope]] = {}
@@ -37,10 +43,34 @@ class MemoryThreadStore:
         if self.broken:
             raise StoreError("The disk is full.", hint="Free some space.")
 
+    # --- no other process ------------------------------------------------------------------
+
+    def listen(self, listener: StoreListener) -> None:
+        """Nothing ever happens that this process did not do."""
+
+    async def claim(self, thread_id: ThreadId, *, force: bool = False) -> int:
+        log = self.log.get(thread_id)
+        return log[-1].seq if log else 0
+
+    def release(self, thread_id: ThreadId) -> None:
+        """There is nobody to give it to."""
+
+    async def post(self, request: Request) -> bool:
+        return False
+
+    async def requests(self) -> Sequence[Request]:
+        return ()
+
+    # --- reading ---------------------------------------------------------------------------
+
     async def load(self, thread_id: ThreadId) -> Transcript | None:
         if thread_id not in self.log:
             return None
         return Transcript(thread_id).apply_all(self.log[thread_id])
+
+    async def tail(self, thread_id: ThreadId, after: int) -> Sequence[Envelope] | None:
+        log = self.log.get(thread_id)
+        return None if log is None else [each for each in log if each.seq > after]
 
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
         found = [self._summary(Transcript(key).apply_all(log)) for key, log in self.log.items()]
@@ -55,6 +85,7 @@ class MemoryThreadStore:
             profile=transcript.profile,
             messages=len(transcript.messages),
             running=transcript.active_run() is not None,
+            interrupted=transcript.interrupted_run() is not None,
             unread=transcript.seq > self.read.get(transcript.thread_id, 0),
         )
 
@@ -66,8 +97,8 @@ class MemoryThreadStore:
         self.read.pop(thread_id, None)
         return self.log.pop(thread_id, None) is not None
 
-    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
-        return tuple(self.raw.get(run_id, ()))
+    async def wire(self, run_id: RunId, after: int = -1) -> Sequence[WireEvent]:
+        return tuple(each for each in self.raw.get(run_id, ()) if each.index > after)
 
     async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
         self.read[thread_id] = max(seq, self.read.get(thread_id, 0))
@@ -80,6 +111,8 @@ class MemoryThreadStore:
             self.drafts[key] = text
         else:
             self.drafts.pop(key, None)
+
+    # --- after a crash ---------------------------------------------------------------------
 
     async def recover(self) -> Sequence[RunId]:
         interrupted: list[RunId] = []
@@ -101,3 +134,17 @@ class MemoryThreadStore:
                 )
                 interrupted.append(run.id)
         return interrupted
+
+    async def unsettled(self) -> Sequence[tuple[ThreadId, RunId]]:
+        found = []
+        for thread_id, log in self.log.items():
+            run = Transcript(thread_id).apply_all(log).interrupted_run()
+            if run is not None and run.settle:
+                found.append((thread_id, run.id))
+        return found
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.log.clear()
+        self.raw.clear()
+        self.drafts.clear()
