@@ -204,7 +204,7 @@ async def test_cancel_frees_the_remote_thread(app: App) -> None:
     run_id = await app.send(scenario)
     while not (await app.transcript()).runs[run_id].first_delta_mono:
         await asyncio.sleep(0.01)
-    await app.services.conversations.cancel(run_id)
+    await app.services.conversations.cancel("t", run_id)
     transcript = await app.until_done(run_id)
     assert transcript.runs[run_id].outcome is Outcome.CANCELLED
     assert transcript.path()[-1].text

@@ -180,12 +180,14 @@ class FakeBackend:
         self._check("retry")
         self.commands.append(command)
 
-    async def cancel(self, run_id: RunId) -> None:
+    async def cancel(self, thread_id: ThreadId, run_id: RunId) -> None:
         self._check("cancel")
         self.commands.append(("cancel", run_id))
         self.emit(self._run_thread[run_id], e.CancelRequested(), run_id)
 
-    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
+    async def decide(
+        self, thread_id: ThreadId, run_id: RunId, call_id: CallId, decision: Decision
+    ) -> None:
         self._check("decide")
         self.decisions.setdefault(call_id, decision)
         event = e.ApprovalDecided(call_id=call_id, decision=decision)

@@ -76,6 +76,7 @@ class _Ask:
     printer: Printer
     prompt: str
     profile: str | None
+    thread_id: str = ""
     interrupted: bool = False
     cancelling: asyncio.Future[None] | None = None
 
@@ -84,6 +85,7 @@ class _Ask:
         thread_id = uuid.uuid4().hex
         if thread != "new":
             thread_id = (await find_thread(self.services, thread)).id
+        self.thread_id = thread_id
         subscription = await self.services.run_log.subscribe(thread_id)
         try:
             run = await self._answered(subscription, thread_id)
@@ -106,7 +108,7 @@ class _Ask:
                 )
             )
             if self.interrupted:  # before there was anything to cancel
-                await self.services.conversations.cancel(run_id)
+                await self.services.conversations.cancel(self.thread_id, run_id)
             return await self._follow(subscription, run_id)
 
     def _interrupt(self, run_id: str) -> None:
@@ -114,7 +116,7 @@ class _Ask:
         if self.interrupted:
             os._exit(CANCELLED)
         self.interrupted = True
-        self.cancelling = asyncio.ensure_future(self.services.conversations.cancel(run_id))
+        self.cancelling = asyncio.ensure_future(self.services.conversations.cancel(self.thread_id, run_id))
 
     async def _follow(self, subscription: Subscription, run_id: str) -> Run:
         loop = asyncio.get_running_loop()
@@ -139,7 +141,7 @@ class _Ask:
             # Whoever read the answer has gone; nobody needs the rest.
             _discard_output()
             self.printer = _Silent()
-            await self.services.conversations.cancel(run_id)
+            await self.services.conversations.cancel(self.thread_id, run_id)
 
 
 class _Silent:

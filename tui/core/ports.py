@@ -302,10 +302,7 @@ class ThreadStore(Journal, Protocol):
         ...
 
     async def post(self, request: Request) -> bool:
-        """Leave a request for the process that holds the thread; false when none does.
-
-        An empty ``thread_id`` means the thread of ``run_id``.
-        """
+        """Leave a request for the other process that holds the thread; false when none does."""
         ...
 
     async def requests(self) -> Sequence[Request]:

@@ -67,11 +67,13 @@ class Conversations(Protocol):
         """Start another run for the same message."""
         ...
 
-    async def cancel(self, run_id: RunId) -> None:
+    async def cancel(self, thread_id: ThreadId, run_id: RunId) -> None:
         """Ask a run to stop; a finished or unknown run is left alone."""
         ...
 
-    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
+    async def decide(
+        self, thread_id: ThreadId, run_id: RunId, call_id: CallId, decision: Decision
+    ) -> None:
         """Decide about a pending call; the first decision wins. An interrupted run goes on."""
         ...
 

@@ -11,7 +11,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from tui.core.feed import Feed
-from tui.core.models import CallId, Decision, RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.models import (
+    CallId,
+    Decision,
+    MessageId,
+    Problem,
+    RunId,
+    ThreadId,
+    ThreadSummary,
+    WireEvent,
+)
 from tui.core.services import Conversations, Library, RetryRun, RunLog, SendMessage, Subscription
 
 T = TypeVar("T")
@@ -82,11 +91,25 @@ class ThreadedConversations:
     async def retry(self, command: RetryRun) -> None:
         await self._engine.call(self._inner.retry(command))
 
-    async def cancel(self, run_id: RunId) -> None:
-        await self._engine.call(self._inner.cancel(run_id))
+    async def cancel(self, thread_id: ThreadId, run_id: RunId) -> None:
+        await self._engine.call(self._inner.cancel(thread_id, run_id))
 
-    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
-        await self._engine.call(self._inner.decide(run_id, call_id, decision))
+    async def decide(
+        self, thread_id: ThreadId, run_id: RunId, call_id: CallId, decision: Decision
+    ) -> None:
+        await self._engine.call(self._inner.decide(thread_id, run_id, call_id, decision))
+
+    async def resume(self, thread_id: ThreadId) -> None:
+        await self._engine.call(self._inner.resume(thread_id))
+
+    async def leave(self, thread_id: ThreadId) -> None:
+        await self._engine.call(self._inner.leave(thread_id))
+
+    async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        await self._engine.call(self._inner.unqueue(thread_id, message_id))
+
+    async def send_queued(self, thread_id: ThreadId) -> None:
+        await self._engine.call(self._inner.send_queued(thread_id))
 
 
 class ThreadedLibrary:
@@ -115,6 +138,9 @@ class ThreadedLibrary:
 
     def watch(self) -> Feed[ThreadSummary]:
         return self._inner.watch()
+
+    def storage(self) -> Feed[Problem | None]:
+        return self._inner.storage()
 
 
 class ThreadedRunLog:

@@ -104,12 +104,14 @@ class Desk:
 
     async def cancel(self, run_id: RunId) -> None:
         """Stop a run."""
-        await self._services.conversations.cancel(run_id)
+        await self._services.conversations.cancel(self.thread.id, run_id)
 
     async def decide(self, run_id: RunId, call_id: CallId, *, approved: bool) -> None:
         """Approve or deny a call."""
         decision = Decision(approved=approved, by="user")
-        await self._services.conversations.decide(run_id, call_id, decision)
+        await self._services.conversations.decide(
+            self.thread.id, run_id, call_id, decision
+        )
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
         """The raw events of a run."""
