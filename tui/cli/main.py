@@ -12,6 +12,7 @@ import click
 
 from tui import __version__
 from tui.cli.context import Context
+from tui.cli.door import guard_terminal
 from tui.core.errors import ConfigError, NotFoundError, TickertapeError
 
 # Loaded when called for: `ask` must not pay for the server, nor the app for either.
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # One character that the other side cannot spell must not cost the rest.
             stream.reconfigure(errors="replace")
+    guard_terminal()
     try:
         status = cli.main(arguments, prog_name="tickertape", standalone_mode=False)
     except click.ClickException as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
+from tui.cli.door import json_line
 from tui.core import events as e
 from tui.core.codec import encode_envelope
 from tui.core.models import Outcome, PartId, PartKind, RunState, ToolState
@@ -59,7 +59,7 @@ class JsonPrinter:
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
     def show(self, transcript: Transcript, envelope: e.Envelope) -> None:
-        self.out.write(json.dumps(encode_envelope(envelope)) + "\n")
+        self.out.write(json_line(encode_envelope(envelope)) + "\n")
         self.out.flush()
 
     def finish(self, run: Run) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from tui.cli.context import Context, pass_context
+from tui.cli.door import json_line
 from tui.cli.printing import ending
 from tui.core.codec import encode
 from tui.core.errors import NotFoundError
@@ -32,12 +33,10 @@ def command() -> None:
 @pass_context
 def list_(context: Context, limit: int | None, as_json: bool) -> None:
     """List threads, the newest first."""
-    import json
-
     with _services(context) as services:
         threads = asyncio.run(_threads(services, limit))
     for thread in threads:
-        click.echo(json.dumps(encode(thread)) if as_json else _line(thread))
+        click.echo(json_line(encode(thread)) if as_json else _line(thread))
     if not threads:
         click.echo("There are no threads yet. Start one: tickertape ask", err=True)
 

@@ -9,6 +9,8 @@ import re
 from io import TextIOWrapper
 from pathlib import Path
 
+from tui.core.sanitise import sanitise
+
 _MAX_BYTES = 1_000_000
 _KEPT = 3
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
@@ -29,7 +31,7 @@ class RedactingFormatter(logging.Formatter):
             self._secrets.add(secret)
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = sanitise(super().format(record))  # logs are read in terminals too
         for secret in self._secrets:
             text = text.replace(secret, "[key]")
         return _KEY.sub("[key]", _BEARER.sub(r"\1[key]", text))

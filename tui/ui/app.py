@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui.core.sanitise import sanitise
 from tui.core.services import Preferences
 from tui.ui import themes
 from tui.ui.commands import COMMANDS
+from tui.ui.door import LineDoor
 from tui.ui.main_screen import MainScreen
 from tui.ui.screen import Connect
 from tui.ui.terminal import TerminalDriver
@@ -39,6 +41,7 @@ class TickertapeApp(App[None]):
         preferences: Preferences | None = None,
     ) -> None:
         super().__init__()
+        self._door = LineDoor()
         self._main = MainScreen(connect, now)
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -49,6 +52,10 @@ class TickertapeApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """The only screen; dialogs lie on top of it."""
         return self._main
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every painted line passes through: the door for remote text last."""
+        return [*super().get_line_filters(), self._door]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action, also those without a key."""
