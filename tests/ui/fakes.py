@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tui.core import events as e
-from tui.core.errors import TickertapeError
+from tui.core.errors import BusyError, TickertapeError
 from tui.core.events import Envelope, Event
 from tui.core.feed import Feed
 from tui.core.models import (
@@ -17,6 +17,7 @@ from tui.core.models import (
     PartFinal,
     PartInput,
     PartKind,
+    Problem,
     Role,
     RunId,
     ThreadId,
@@ -25,7 +26,15 @@ from tui.core.models import (
     ToolSpec,
     WireEvent,
 )
-from tui.core.services import LogItem, ProfileInfo, RetryRun, SendMessage, Services, Subscription
+from tui.core.services import (
+    LogItem,
+    ProfileInfo,
+    RetryRun,
+    SendMessage,
+    Services,
+    Subscription,
+    ThreadReloaded,
+)
 from tui.core.transcript import Transcript
 
 NOW = 1_790_000_000.0
@@ -52,12 +61,16 @@ class FakeBackend:
             protocol="assistants",
             model="sandbox-1",
             detail="the built-in model, no key and no network needed",
+            embedded=True,
         )
+        self.more_profiles: tuple[ProfileInfo, ...] = ()
         self._logs: dict[ThreadId, list[Envelope]] = defaultdict(list)
         self._wire: dict[RunId, list[WireEvent]] = defaultdict(list)
         self._run_thread: dict[RunId, ThreadId] = {}
         self._feeds: dict[ThreadId, list[Feed[LogItem]]] = defaultdict(list)
         self._watchers: list[Feed[ThreadSummary]] = []
+        self._storage: list[Feed[Problem | None]] = []
+        self.storage_problem: Problem | None = None
         self._summaries: dict[ThreadId, ThreadSummary] = {}
 
     @property
@@ -84,7 +97,8 @@ class FakeBackend:
     @property
     def open_feeds(self) -> int:
         """How many subscriptions and watches are still open."""
-        return sum(len(feeds) for feeds in self._feeds.values()) + len(self._watchers)
+        watches = len(self._watchers) + len(self._storage)
+        return sum(len(feeds) for feeds in self._feeds.values()) + watches
 
     def emit(self, thread: ThreadId, event: Event, run: RunId | None = None) -> None:
         """One more event in a thread's log."""
@@ -124,6 +138,27 @@ class FakeBackend:
         for feed in list(self._watchers):
             feed.push(summary)
 
+    def trouble(self, problem: Problem | None) -> None:
+        """Why nothing can be written from now on, if so."""
+        self.storage_problem = problem
+        for feed in list(self._storage):
+            feed.push(problem)
+
+    def reload(self, thread: ThreadId, envelopes: Sequence[Envelope] | None = None) -> None:
+        """Another process wrote what cannot be followed: the log is another one now."""
+        if envelopes is not None:
+            self._logs[thread] = list(envelopes)
+        for feed in list(self._feeds[thread]):
+            feed.push(ThreadReloaded(transcript=self.transcript(thread)))
+
+    def transcript(self, thread: ThreadId) -> Transcript:
+        """The thread as its log says."""
+        return Transcript(thread).apply_all(self._logs[thread])
+
+    def compact(self, run: RunId) -> None:
+        """The raw events of a run are not kept any longer."""
+        self._wire[run].clear()
+
     def add_thread(self, thread: ThreadId, title: str, *, age: float = 0.0) -> None:
         """A stored thread without messages, ``age`` seconds old."""
         self.emit(thread, e.ThreadCreated(title=title, profile="sandbox"))
@@ -162,19 +197,26 @@ class FakeBackend:
 
     async def send(self, command: SendMessage) -> None:
         self._check("send")
+        log = self.transcript(command.thread_id)
+        if log.active_run() is not None and not command.queue:
+            raise BusyError("The thread is answering.")
         self.commands.append(command)
         if not self._logs[command.thread_id]:
             self.add_thread(command.thread_id, command.text[:40])
-        leaf = Transcript("").apply_all(self._logs[command.thread_id]).leaf_id
-        self.emit(
-            command.thread_id,
-            e.MessageAdded(
+        if log.active_run() is not None:
+            queued = e.MessageQueued(
                 message_id=command.message_id,
-                parent_id=leaf,
-                role=Role.USER,
+                run_id=command.run_id,
                 parts=(PartInput(text=command.text),),
-            ),
-        )
+            )
+            self.emit(command.thread_id, queued)
+        else:
+            self._add(command.thread_id, command.message_id, (PartInput(text=command.text),))
+
+    def _add(self, thread: ThreadId, message: MessageId, parts: tuple[PartInput, ...]) -> None:
+        leaf = self.transcript(thread).leaf_id
+        added = e.MessageAdded(message_id=message, parent_id=leaf, role=Role.USER, parts=parts)
+        self.emit(thread, added)
 
     async def retry(self, command: RetryRun) -> None:
         self._check("retry")
@@ -190,8 +232,37 @@ class FakeBackend:
     ) -> None:
         self._check("decide")
         self.decisions.setdefault(call_id, decision)
+        if self.transcript(thread_id).interrupted_run() is not None:
+            self.emit(thread_id, e.RunResumed(), run_id)
         event = e.ApprovalDecided(call_id=call_id, decision=decision)
         self.emit(self._run_thread[run_id], event, run_id)
+
+    async def resume(self, thread_id: ThreadId) -> None:
+        self._check("resume")
+        self.commands.append(("resume", thread_id))
+        run = self.transcript(thread_id).interrupted_run()
+        if run is not None:
+            self.emit(thread_id, e.RunResumed(), run.id)
+
+    async def leave(self, thread_id: ThreadId) -> None:
+        self._check("leave")
+        self.commands.append(("leave", thread_id))
+        run = self.transcript(thread_id).interrupted_run()
+        if run is not None:
+            self.emit(thread_id, e.RunFinished(outcome=Outcome.CANCELLED), run.id)
+
+    async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        self._check("unqueue")
+        self.commands.append(("unqueue", thread_id, message_id))
+        if message_id in self.transcript(thread_id).queue:
+            self.emit(thread_id, e.MessageUnqueued(message_id=message_id))
+
+    async def send_queued(self, thread_id: ThreadId) -> None:
+        self._check("send_queued")
+        self.commands.append(("send_queued", thread_id))
+        first = next(iter(self.transcript(thread_id).queue.values()), None)
+        if first is not None:
+            self._add(thread_id, first.id, first.parts)
 
     # --- Library ---------------------------------------------------------------------------
 
@@ -245,6 +316,13 @@ class FakeBackend:
         self._watchers.append(feed)
         return feed
 
+    def storage(self) -> Feed[Problem | None]:
+        feed: Feed[Problem | None] = Feed(self._storage.remove)
+        self._storage.append(feed)
+        if self.storage_problem is not None:
+            feed.push(self.storage_problem)
+        return feed
+
     # --- RunLog ----------------------------------------------------------------------------
 
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
@@ -262,7 +340,7 @@ class FakeBackend:
 
     async def profiles(self) -> Sequence[ProfileInfo]:
         self._check("profiles")
-        return (self.profile,)
+        return (self.profile, *self.more_profiles)
 
     async def tools(self) -> Sequence[ToolSpec]:
         return ()

@@ -14,6 +14,7 @@ SYMBOLS = {
     ToolState.WAITING: "○",
     ToolState.APPROVAL: "?",
     ToolState.RUNNING: "●",
+    ToolState.INTERRUPTED: "!",
     ToolState.DONE: "✓",
     ToolState.FAILED: "✗",
     ToolState.DENIED: "⊘",
@@ -72,19 +73,23 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def tool_state(call: ToolCall) -> str:
-    """Where a call stands, in a few words."""
+UNKNOWN_EFFECT = "started; whether it took effect is unknown"
+
+
+def tool_state(call: ToolCall, *, live: bool = True) -> str:
+    """Where a call stands, in a few words; not ``live`` when its run does not go on just now."""
     match call.state:
         case ToolState.STREAMING:
-            return f"streaming, {len(call.arguments):,} chars"
+            verb = "streaming" if live else "cut off"
+            return f"{verb}, {len(call.arguments):,} chars"
         case ToolState.WAITING:
-            return call.status or "ready"
+            return (call.status or "ready") if live else "not started"
         case ToolState.APPROVAL:
             return "F8 approve, F9 deny"
         case ToolState.RUNNING:
             return call.status or "running"
         case ToolState.INTERRUPTED:
-            return "interrupted"
+            return UNKNOWN_EFFECT
         case ToolState.DENIED:
             return "denied"
         case ToolState.CANCELLED:
@@ -97,6 +102,12 @@ def _took(call: ToolCall) -> str:
     if call.started_mono is None or call.finished_mono is None:
         return ""
     return " in " + span(call.finished_mono - call.started_mono)
+
+
+def tool_symbol(call: ToolCall, *, live: bool = True) -> str:
+    """One character for where a call stands; nothing streams in a run that does not go on."""
+    cut_off = call.state is ToolState.STREAMING and not live
+    return SYMBOLS[ToolState.CANCELLED if cut_off else call.state]
 
 
 def tool_preview(call: ToolCall) -> str:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.core.models import PartId, Role, RunId
-from tui.core.thread import Message
+from tui.core.thread import Message, Run
 from tui.core.transcript import Transcript
 from tui.ui import wording
 from tui.ui.chat.parts import AnswerPart, PartWidget, ReasoningPart, part_widget
@@ -20,9 +20,10 @@ _LABELS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
 class MessageView(Vertical):
     """A message with its author's name above it, unless the row before said so already."""
 
-    def __init__(self, message: Message, *, headed: bool) -> None:
+    def __init__(self, message: Message, run: Run | None, *, headed: bool) -> None:
         super().__init__(classes=f"message -{message.role.value}")
         self._message = message
+        self._run = run
         self._widgets: dict[PartId, PartWidget] = {}
         self._headed = headed
         self._ready = False
@@ -42,7 +43,7 @@ class MessageView(Vertical):
 
     def _widget(self, part_id: PartId) -> PartWidget:
         part = next(part for part in self._message.parts if part.id == part_id)
-        widget = part_widget(part, markdown=self._message.role is Role.ASSISTANT)
+        widget = part_widget(part, self._run, markdown=self._message.role is Role.ASSISTANT)
         if isinstance(widget, AnswerPart) and part is not self._message.parts[0]:
             widget.add_class("-apart")
         self._widgets[part_id] = widget

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tui.core.models import CallId, PartKind, RunId, ToolState
 from tui.core.sanitise import sanitise
-from tui.core.thread import Part, ToolCall
+from tui.core.thread import Part, Run, ToolCall
 from tui.ui import wording
 
 if TYPE_CHECKING:
@@ -153,11 +153,11 @@ class ToolLine(Static):
             self.run_id = run_id
             self.call_id = call_id
 
-    def __init__(self, part: Part, call: ToolCall) -> None:
+    def __init__(self, call: ToolCall, run: Run | None) -> None:
         super().__init__(markup=False, classes="part tool")
-        self._part = part
         self._call = call
-        self._state: ToolState | None = None
+        self._run = run
+        self._shown_state = ""
 
     @property
     def call(self) -> ToolCall:
@@ -176,14 +176,17 @@ class ToolLine(Static):
     def sync(self) -> None:
         """Show the call as it is now."""
         call = self._call
-        if self._state is not call.state:
-            self.set_classes(f"part tool -{call.state.value}")
-            self._state = call.state
+        live = self._run is not None and self._run.active
+        cut_off = call.state is ToolState.STREAMING and not live
+        state = ToolState.CANCELLED.value if cut_off else call.state.value
+        if state != self._shown_state:
+            self.set_classes(f"part tool -{state}")
+            self._shown_state = state
         self.update(
             Content.assemble(
-                (f"{wording.SYMBOLS[call.state]} ", "bold"),
+                (f"{wording.tool_symbol(call, live=live)} ", "bold"),
                 (wording.one_line(call.name, 60), "bold"),
-                f"  {wording.one_line(wording.tool_state(call))}",
+                f"  {wording.one_line(wording.tool_state(call, live=live))}",
                 (f"  {wording.tool_preview(call)}", "dim"),
             )
         )
@@ -192,10 +195,10 @@ class ToolLine(Static):
 PartWidget = PlainPart | AnswerPart | ReasoningPart | ToolLine
 
 
-def part_widget(part: Part, *, markdown: bool) -> PartWidget:
-    """The widget for a part; ``markdown`` when its text is the model's."""
+def part_widget(part: Part, run: Run | None, *, markdown: bool) -> PartWidget:
+    """The widget for a part of a run's message; ``markdown`` when its text is the model's."""
     if part.tool is not None:
-        return ToolLine(part, part.tool)
+        return ToolLine(part.tool, run)
     if part.kind is PartKind.REASONING:
         return ReasoningPart(part)
     if part.kind is PartKind.TEXT and markdown:

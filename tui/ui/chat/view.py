@@ -38,7 +38,7 @@ _OF_CALL = (
     e.ToolFinished,
 )
 _OF_STRUCTURE = (e.MessageAdded, e.MessageStarted, e.LeafSelected, e.RunStarted)
-_OF_EVERYTHING = (e.RunFinished, e.RunInterrupted, e.TurnFinished)
+_OF_EVERYTHING = (e.RunFinished, e.RunInterrupted, e.RunResumed, e.TurnFinished)
 
 
 class ChatView(Vertical):
@@ -177,7 +177,9 @@ class ChatView(Vertical):
     def _build(self, row: Row) -> Widget:
         widget: MessageView | RunView
         if isinstance(row, MessageRow):
-            widget = MessageView(self._transcript.messages[row.message_id], headed=row.headed)
+            message = self._transcript.messages[row.message_id]
+            run = self._transcript.runs.get(message.run_id or "")
+            widget = MessageView(message, run, headed=row.headed)
             self._messages[row.message_id] = widget
         else:
             widget = RunView(self._transcript, row.run_id, headed=row.headed)

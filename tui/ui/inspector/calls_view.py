@@ -108,9 +108,10 @@ class CallsView(LineWidget):
     def _find_calls(self) -> None:
         if self._run_id is None:
             return
+        run = self._transcript.runs.get(self._run_id)
         for call in self._transcript.calls_of(self._run_id):
             if call.part_id not in self._by_part:
-                card = Card(call, self._transcript.parts[call.part_id].message_id)
+                card = Card(call, run, self._transcript.parts[call.part_id].message_id)
                 self._cards.append(card)
                 self._by_part[call.part_id] = self._by_call[call.call_id] = card
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from tui.core.models import MessageId, ToolOrigin, ToolState
-from tui.core.thread import ToolCall
+from tui.core.thread import Run, ToolCall
 from tui.ui.inspector.document import Document, output_document
 from tui.ui.inspector.lines import ScreenRow, Scroll, Tone, thumb_rows
 from tui.ui.inspector.measure import characters, duration
 from tui.ui.inspector.rows import Rows
-from tui.ui.wording import SYMBOLS, one_line
+from tui.ui.wording import UNKNOWN_EFFECT, one_line, tool_symbol
 
 _BAR = "│ "
 # From this width on there is room for whole words.
@@ -27,6 +27,7 @@ _TONES: dict[ToolState, Tone] = {
     ToolState.WAITING: "active",
     ToolState.APPROVAL: "ask",
     ToolState.RUNNING: "active",
+    ToolState.INTERRUPTED: "bad",
     ToolState.DONE: "good",
     ToolState.FAILED: "bad",
     ToolState.DENIED: "bad",
@@ -37,6 +38,8 @@ _LONG_WORDS = {
     ToolState.APPROVAL: "waits for approval",
 }
 _SHORT_WORDS = {ToolState.STREAMING: "streaming", ToolState.APPROVAL: "approve?"}
+# The same in a run that does not go on just now.
+_STILL_WORDS = {ToolState.STREAMING: "cut off", ToolState.WAITING: "not started"}
 _DECIDERS = {"user": "you", "policy": "policy", "flag": "--yes"}
 
 
@@ -55,8 +58,9 @@ class _Section(NamedTuple):
 class Card:
     """A call with its documents, which are made when it is first shown open."""
 
-    def __init__(self, call: ToolCall, batch: MessageId) -> None:
+    def __init__(self, call: ToolCall, run: Run | None, batch: MessageId) -> None:
         self.call = call
+        self._run = run
         self.batch = batch
         self._scroll: Scroll | None = None
         self._arguments: Document | None = None
@@ -92,8 +96,9 @@ class Card:
 
     def heading(self, width: int, *, selected: bool) -> ScreenRow:
         """State, name, state in words, and size or duration, as far as they fit."""
-        call, tone = self.call, _TONES[self.call.state]
-        word, measure = _word(call, width), _measure(call)
+        call, live = self.call, self._run is not None and self._run.active
+        tone = _TONES[call.state] if live or call.state not in _STILL_WORDS else "note"
+        word, measure = _word(call, width, live=live), _measure(call)
         name = one_line(call.name + (f" @{call.server}" if call.server else ""), 80)
         for facts in ([word, measure], [word], []):
             right = "  ".join(filter(None, facts))
@@ -103,7 +108,8 @@ class Card:
         room = max(0, room)
         shown = name if cell_len(name) <= room else set_cell_size(name, max(0, room - 1)) + "…"
         gap = " " * (max(0, room - cell_len(shown)) + 2 * bool(right))
-        pieces: list[tuple[str, Tone]] = [(f" {SYMBOLS[call.state]} ", tone), (shown, "name")]
+        symbol = tool_symbol(call, live=live)
+        pieces: list[tuple[str, Tone]] = [(f" {symbol} ", tone), (shown, "name")]
         if right:
             pieces += [(gap + word, tone), (right.removeprefix(word), "note")]
         return ScreenRow(tuple(pieces), "cursor" if selected else "head")
@@ -195,6 +201,8 @@ class Card:
             why = f": {decision.reason}" if decision.reason else ""
             by = _DECIDERS.get(decision.by, decision.by)
             notes.append((f"{verb} by {by}{why}", "note" if decision.approved else "bad"))
+        if call.state is ToolState.INTERRUPTED:
+            notes.append((UNKNOWN_EFFECT, "bad"))
         if call.status and not call.finished:
             notes.append((call.status, "note"))
         return notes
@@ -244,7 +252,9 @@ def _wrapped(text: str, width: int) -> Rows:
     return Document(text, plain=True).rows(width)
 
 
-def _word(call: ToolCall, width: int) -> str:
+def _word(call: ToolCall, width: int, *, live: bool) -> str:
+    if not live and call.state in _STILL_WORDS:
+        return _STILL_WORDS[call.state]
     words = _LONG_WORDS if width >= _WIDE else _SHORT_WORDS
     return words.get(call.state, call.state.value)
 

@@ -79,10 +79,16 @@ class InspectorPane(Vertical):
         """The run that is shown."""
         return self._run_id
 
-    def show(self, transcript: Transcript, run_id: RunId | None, wire: Sequence[WireEvent]) -> None:
+    def show(
+        self,
+        transcript: Transcript,
+        run_id: RunId | None,
+        wire: Sequence[WireEvent] | None,
+    ) -> None:
         """Show a run of this thread (None: its newest) with its raw events so far.
 
-        Calling it again for the same run keeps the reader's place and what came since.
+        ``wire`` None means that they were not read yet. Calling it again for the same run keeps
+        the reader's place and what came since.
         """
         run_id = run_id or next(reversed(transcript.runs), None)
         same = transcript is self._transcript and run_id == self._run_id
@@ -90,9 +96,12 @@ class InspectorPane(Vertical):
         run = self._run
         began = run.started_mono if run else 0.0
         if same:
-            self._wire.merge(wire, began)
+            self._wire.merge(wire or (), began)
         else:
-            self._wire.show(wire, began)
+            self._wire.show(wire or (), began)
+        if wire is not None and run is not None:
+            # An answer that began came over the wire.
+            self._wire.tell_compacted(run.tail_id != run.parent_id and not run.active)
         self._calls.show(transcript, run_id)
 
     def apply(self, item: LogEntry) -> None:
@@ -142,10 +151,10 @@ class InspectorPane(Vertical):
         """A run began; go there if the reader was at the end of the runs."""
         runs = list(self._transcript.runs)
         if self._run_id is None or self._run_id in runs[-2:]:
-            self.show(self._transcript, envelope.run, ())
+            self.show(self._transcript, envelope.run, None)
 
     def _go_to_run(self, run_id: RunId) -> None:
-        self.show(self._transcript, run_id, ())
+        self.show(self._transcript, run_id, None)
         self.post_message(self.RunSelected(run_id))
 
     # --- the reader ------------------------------------------------------------------------

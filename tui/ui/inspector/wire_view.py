@@ -20,6 +20,10 @@ _EMPTY = (
     "The raw events of the run appear here, exactly as the server sent them, in order, with the "
     "time since the run began."
 )
+_COMPACTED = (
+    "Raw events are kept for the newest runs only. Those of this run are gone; its messages and "
+    "tool calls are not."
+)
 _ROOM_FOR_SIZE = 48
 # What to see at a glance: the ends of names that mean good, bad or your turn.
 _TONES: dict[str, Tone] = {
@@ -59,6 +63,7 @@ class WireView(LineWidget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
         self._events: list[WireEvent] = []
+        self._compacted = False
         self._began = 0.0
         self._cursor: int | None = None
         self._opened = False
@@ -81,7 +86,7 @@ class WireView(LineWidget):
 
     def show(self, listed: Sequence[WireEvent], began: float) -> None:
         """List another run's events; ``began`` is the run's start on their monotonic clock."""
-        self._events, self._began = list(listed), began
+        self._events, self._began, self._compacted = list(listed), began, False
         self._scroll = Scroll()
         self._choose(None)
 
@@ -90,6 +95,10 @@ class WireView(LineWidget):
         known = earlier[-1].index if earlier else -1
         self._events = [*earlier, *(event for event in self._events if event.index > known)]
         self._began = began
+
+    def tell_compacted(self, compacted: bool) -> None:
+        """Whether there were events that are not kept any longer."""
+        self._compacted = compacted
 
     def add(self, event: WireEvent) -> None:
         """One more, unless it is listed already."""
@@ -102,7 +111,7 @@ class WireView(LineWidget):
         """The lines in view."""
         total = len(self._events)
         if not total:
-            return text_rows(_EMPTY, width)
+            return text_rows(_COMPACTED if self._compacted else _EMPTY, width)
         first = self._scroll.first(total, height)
         marks = thumb_rows(first, total, height)
         return [
