@@ -1,0 +1,1 @@
+"""The proof that nothing is lost: processes that are killed, states that reload, long traffic."""

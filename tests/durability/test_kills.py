@@ -1,0 +1,37 @@
+"""A kill of every kind, with a fixed seed, and one more with a seed of the day.
+
+Five hundred, and a table: ``python -m tests.durability.kills --count 500``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.durability.home import serving
+from tests.durability.kills import one
+from tests.durability.kinds import KINDS, Kind
+from tests.durability.verdict import PROMISE
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that outlives the victims."""
+    with serving(tmp_path_factory.mktemp("peer") / "home") as address:
+        yield address
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kill_loses_nothing(kind: Kind, tmp_path: Path, peer: str) -> None:
+    verdict = one(kind, 20_261, tmp_path / "victim", peer)
+    assert verdict.lost <= PROMISE
+
+
+def test_a_kill_of_any_kind_at_any_moment(tmp_path: Path, peer: str) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    kind = random.Random(seed).choice(KINDS)
+    print(f"{kind.name}, seed {seed}")
+    assert one(kind, seed, tmp_path / "victim", peer).lost <= PROMISE

@@ -1,0 +1,195 @@
+"""After a kill: what the store holds is held against what was shown, and the thread goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from tests.durability.front import Front, front
+from tests.durability.home import WORD, Home, block, saying, steps
+from tests.durability.shown import Watched
+from tui.core.models import Outcome, Role, ThreadId
+from tui.core.thread import Part
+from tui.core.transcript import Transcript
+from tui.store.thread_store import SqliteThreadStore
+
+PROMISE = 0.25
+"""Seconds from shown to on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """What is known when a process has been killed. ``complete``: how many words a whole answer
+    has; ``remote``: the server lives on, so a run that is resumed can be had as a whole."""
+
+    home: Home
+    watched: Watched
+    at: float
+    complete: int
+    remote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``lost`` is the age in seconds of the oldest shown word that is gone, 0 without one."""
+
+    words: int
+    lost: float
+    found: str
+    then: str
+
+
+def judge(kill: Kill, chance: random.Random) -> Verdict:
+    """Look at everything; raises AssertionError with a sentence for the first broken promise."""
+    return asyncio.run(_judge(kill, chance))
+
+
+async def _judge(kill: Kill, chance: random.Random) -> Verdict:
+    check_file(kill.home.database)
+    before = await load_all(kill.home.database)
+    stored = stored_words(before.values())
+    lost = [sight for sight in kill.watched.words if sight.word not in stored]
+    age = max((kill.at - sight.at for sight in lost), default=0.0)
+    for thread_id, transcript in before.items():
+        check_shown(kill, thread_id, transcript)
+        check_sound(transcript, kill.home)
+    await check_reports(kill, before)
+    found = ", ".join(describe(transcript) for transcript in before.values()) or "nothing"
+    then = "a new thread"
+    async with front(kill.home) as reader:
+        for thread_id in before:
+            then = await go_on(kill, reader, thread_id, chance)
+        if not before:
+            await still_answers(reader, "thread-new")
+        live = {key: await reader.look(key) for key in before}
+    check_file(kill.home.database)
+    after = await load_all(kill.home.database)
+    for thread_id, transcript in live.items():
+        assert after[thread_id].view() == transcript.view(), "a reload shows something else"
+        check_sound(transcript, kill.home)
+    return Verdict(words=len(kill.watched.words), lost=age, found=found, then=then)
+
+
+def check_file(database: Path) -> None:
+    """The file is sound, to the last page, and nothing in it points to nothing."""
+    connection = apsw.Connection(str(database))
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    finally:
+        connection.close()
+
+
+async def load_all(database: Path) -> dict[ThreadId, Transcript]:
+    """Every thread as it is on disk; nothing is marked interrupted."""
+    store = SqliteThreadStore.open(database)
+    try:
+        found = {each.id: await store.load(each.id) for each in await store.threads()}
+    finally:
+        store.close()
+    return {key: transcript for key, transcript in found.items() if transcript is not None}
+
+
+def check_shown(kill: Kill, thread_id: ThreadId, stored: Transcript) -> None:
+    """What was printed up to the last envelope on disk folds to what is read from disk."""
+    printed = [each for each, _ in kill.watched.envelopes if each.thread == thread_id]
+    if not printed or printed[-1].seq < stored.seq:
+        return  # the store is ahead of the reader: the kill came between the two
+    live = Transcript(thread_id).apply_all(each for each in printed if each.seq <= stored.seq)
+    assert live.view() == stored.view(), "what is on disk is not what was shown"
+
+
+def check_sound(transcript: Transcript, home: Home) -> None:
+    """No gap in an answer, nothing twice, and no tool that ran more often than was written."""
+    for part in transcript.parts.values():
+        if transcript.messages[part.message_id].role is Role.ASSISTANT:
+            check_counting(_said(part))
+    for run in transcript.runs.values():
+        of_run = [each for each in transcript.messages.values() if each.run_id == run.id]
+        said = Counter(word for each in of_run for part in each.parts for word in _said(part))
+        assert max(said.values(), default=1) == 1, f"a run says a word twice: {said.most_common(3)}"
+    asked = Counter(each.text for each in transcript.messages.values() if each.role is Role.USER)
+    assert max(asked.values(), default=1) == 1, "a message of the user is there twice"
+    started: Counter[str] = Counter()
+    for call in transcript.calls.values():
+        if call.started_mono is not None:
+            key = str(call.arguments).partition('"key": "')[2] or str(call.arguments)
+            started[key.replace('"', " ").split()[0]] += 1
+    for key, times in home.effects().items():
+        assert times <= started[key], f"{key} took effect {times} times, started {started[key]}"
+
+
+def check_counting(said: list[str]) -> None:
+    """Words of one part are numbered without a gap."""
+    numbers = [int(word[1:-1]) for word in said]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True, (
+        f"a gap or a repetition in {said}"
+    )
+
+
+async def check_reports(kill: Kill, stored: dict[ThreadId, Transcript]) -> None:
+    """What a victim was told to be on disk is there: messages sent and queued, drafts."""
+    done = [report["did"] for report, _ in kill.watched.reports if "did" in report]
+    texts = {m.text for t in stored.values() for m in t.messages.values()}
+    waiting = {m.text for t in stored.values() for m in t.queue.values()}
+    for step in done:
+        if (text := step.get("send") or step.get("queue")) is not None:
+            assert text in texts | waiting, f"gone: {step}"
+        if "draft" in step:
+            store = SqliteThreadStore.open(kill.home.database)
+            try:
+                drafts = [await store.draft(thread_id) for thread_id in stored]
+            finally:
+                store.close()
+            assert step["draft"] in drafts, "the draft is gone"
+
+
+def stored_words(transcripts: Iterable[Transcript]) -> set[str]:
+    """Every word that models said."""
+    return {
+        word
+        for transcript in transcripts
+        for part in transcript.parts.values()
+        if transcript.messages[part.message_id].role is Role.ASSISTANT
+        for word in _said(part)
+    }
+
+
+def describe(transcript: Transcript) -> str:
+    """In what state a thread was found: that of its last run, its call, its queue."""
+    run = transcript.latest_run()
+    if run is None:
+        return "no run"
+    calls = [call.state.value for call in transcript.calls_of(run.id)]
+    words = [run.state.value, *calls[-1:], *(["queue"] if transcript.queue else [])]
+    return "/".join(words)
+
+
+async def go_on(kill: Kill, reader: Front, thread_id: ThreadId, chance: random.Random) -> str:
+    """One of the things a person can do next, and then a message that is answered."""
+    transcript = await reader.look(thread_id)
+    run = transcript.latest_run()
+    assert run is None or not run.active, "the run of a dead process counts as active"
+    then = "send"
+    await still_answers(reader, thread_id)
+    return then
+
+
+async def still_answers(reader: Front, thread_id: ThreadId) -> None:
+    """The thread takes another message, and its answer is whole."""
+    text = block(steps(saying(5, start=90_001), rate=0))
+    run = await reader.ended(thread_id, await reader.send(thread_id, text))
+    assert run.outcome is Outcome.COMPLETED, f"the next message ended {run.outcome}: {run.error}"
+    answer = (await reader.look(thread_id)).path()[-1]
+    assert WORD.findall(answer.text) == [f"w9000{n}x" for n in range(1, 6)], answer.text
+
+
+def _said(part: Part) -> list[str]:
+    text = str(part.text) if part.tool is None else str(part.tool.arguments)
+    return WORD.findall(text)
