@@ -19,6 +19,7 @@ from tui.core.events import (
 )
 from tui.core.models import HistoryMessage, PartInput, Role, ToolOutput, ToolSpec
 from tui.core.ports import (
+    Checkpoint,
     NewMessages,
     Provider,
     ResponseOpened,
@@ -101,7 +102,7 @@ class Conversation:
             if session.continuation is not before:
                 before = session.continuation
                 self.record(ContinuationChanged(continuation=before))
-            if not isinstance(signal, WireReceived | ResponseOpened):
+            if not isinstance(signal, WireReceived | ResponseOpened | Checkpoint):
                 assert isinstance(signal, PROVIDER_EVENTS)
                 self.record(signal)
             if isinstance(signal, TurnFinished):

@@ -27,7 +27,7 @@ from tui.core.settings import Profile
 from tui.providers.assistants.provider import AssistantsProvider
 
 KEY = "sk-test-0123456789"
-CREATE_AND_RUN = "POST /v1/threads/runs"
+CREATE_THREAD = "POST /v1/threads"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def notices(talk: Conversation) -> list[str]:
 # --- thread, message, run -----------------------------------------------------------------------
 
 
-async def test_a_new_thread_takes_one_request(
+async def test_a_new_thread_is_known_before_its_run_is_asked_for(
     peer: AssistantsPeer, provider: AssistantsProvider
 ) -> None:
     peer.script = [Say(("Hel", "lo")), End()]
@@ -68,9 +68,14 @@ async def test_a_new_thread_takes_one_request(
     end = await talk.answer("hi")
     assert end.outcome is Outcome.COMPLETED
     assert talk.text == "Hello"
-    assert posts(peer) == ["POST /v1/assistants", CREATE_AND_RUN]
+    (thread_id,) = peer.threads
+    assert posts(peer) == [
+        "POST /v1/assistants",
+        CREATE_THREAD,
+        f"{CREATE_THREAD}/{thread_id}/runs",
+    ]
+    (sent,) = peer.http.requests[-2].body["messages"]
     body = peer.http.requests[-1].body
-    (sent,) = body["thread"]["messages"]
     assert sent == {
         "role": "user",
         "content": "hi",
@@ -278,7 +283,7 @@ async def test_the_environment_names_the_assistant(
     peer.assistants["asst_env"] = {"id": "asst_env", "tools": []}
     peer.script = [Say(("ok",)), End()]
     await Conversation(provider).answer("hi")
-    assert peer.http.lines == ["GET /v1/assistants/asst_env", CREATE_AND_RUN]
+    assert peer.http.lines[:2] == ["GET /v1/assistants/asst_env", CREATE_THREAD]
 
 
 async def test_an_unknown_assistant_is_named_in_the_error(peer: AssistantsPeer) -> None:
@@ -563,7 +568,7 @@ async def test_cancel_while_the_request_is_on_its_way(
 
     async def slow(asked: object) -> Reply:
         reply = await handle(asked)  # type: ignore[arg-type]  # passed on as it is
-        if getattr(asked, "line", "") == CREATE_AND_RUN:
+        if getattr(asked, "line", "").endswith("/runs") and getattr(asked, "method", "") == "POST":
             arrived.set()
             await go_on.wait()
         return reply

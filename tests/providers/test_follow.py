@@ -25,6 +25,10 @@ class Statuses(AssistantsApi):
     async def retrieve_run(self, thread_id: str, run_id: str) -> dict[str, Any]:
         return {"id": run_id, "status": self.statuses.pop(0)}
 
+    async def cancel_run(self, thread_id: str, run_id: str) -> dict[str, Any]:
+        self.statuses = ["cancelled"]
+        return {"id": run_id, "status": "cancelling"}
+
     async def _none(self) -> AsyncIterator[dict[str, Any]]:
         nothing: list[dict[str, Any]] = []
         for item in nothing:
@@ -65,9 +69,11 @@ async def test_a_run_that_moves_on_is_waited_for() -> None:
     assert end.outcome is Outcome.CANCELLED
 
 
-async def test_a_run_that_does_not_is_given_up() -> None:
-    statuses, end = await outcome(Statuses(*["queued"] * 9), patience=3.0)
-    assert statuses == ["queued"]
+async def test_a_run_that_does_not_is_stopped() -> None:
+    api = Statuses(*["queued"] * 9)
+    statuses, end = await outcome(api, patience=3.0)
+    assert statuses == ["queued", "cancelled"]
+    assert api.statuses == []
     assert end.outcome is Outcome.DISCONNECTED
     assert end.error is not None
     assert "queued" in end.error.message

@@ -79,9 +79,9 @@ async def fails(settings: Profile, key: str | None = KEY) -> ProviderError:
 
 async def test_openai_puts_the_key_in_authorization(peer: Peer) -> None:
     await answer(profile(f"{peer.url}/v1", headers={"X-Team": "blue"}))
-    get, post = peer.requests
+    get, post, run = peer.requests
     assert get.line == "GET /v1/assistants/asst_1"
-    assert post.line == "POST /v1/threads/runs"
+    assert (post.line, run.line) == ("POST /v1/threads", "POST /v1/threads/made_1/runs")
     assert post.query == {}
     assert post.headers["authorization"] == f"Bearer {KEY}"
     assert post.headers["openai-beta"] == "assistants=v2"
@@ -102,14 +102,19 @@ async def test_azure_puts_the_key_in_its_own_header_and_names_the_version(peer: 
         assert asked.query == {"api-version": "2024-05-01-preview"}
         assert asked.headers["api-key"] == KEY
         assert "authorization" not in asked.headers
-    assert peer.lines == ["GET /openai/assistants/asst_1", "POST /openai/threads/runs"]
+    assert peer.lines == [
+        "GET /openai/assistants/asst_1",
+        "POST /openai/threads",
+        "POST /openai/threads/made_1/runs",
+    ]
 
 
 async def test_foundry_is_openai_with_a_version(peer: Peer) -> None:
     await answer(profile(f"{peer.url}/api/projects/p1", dialect="foundry"))
     assert peer.lines == [
         "GET /api/projects/p1/assistants/asst_1",
-        "POST /api/projects/p1/threads/runs",
+        "POST /api/projects/p1/threads",
+        "POST /api/projects/p1/threads/made_1/runs",
     ]
     for asked in peer.requests:
         assert asked.query == {"api-version": "v1"}
@@ -185,7 +190,7 @@ async def test_a_proxy_is_never_used_for_this_machine(
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     await answer(profile(f"{peer.url}/v1"))
-    assert len(peer.requests) == 2
+    assert len(peer.requests) == 3
 
 
 # --- failures -----------------------------------------------------------------------------------
@@ -299,20 +304,31 @@ async def test_a_port_that_speaks_no_tls() -> None:
     assert not error.retryable
 
 
-async def test_a_connection_that_breaks_before_the_answer_may_have_been_heard() -> None:
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.close()
+@pytest.mark.parametrize("lost", ["/assistants", "/threads", "/runs"])
+async def test_only_a_run_whose_answer_was_lost_may_have_started(peer: Peer, lost: str) -> None:
+    """What comes before it is looked up when asked for again, so it can be repeated."""
+    usual = peer._handler
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        error = await fails(profile(f"http://127.0.0.1:{port}/v1"))
-    assert (error.code, error.sent, error.retryable) == ("connection_lost", True, True)
+    async def hang_up(asked: Request) -> Reply:
+        if asked.method == "POST" and asked.path.endswith(lost):
+            raise ConnectionResetError
+        return await usual(asked)
+
+    peer._handler = hang_up
+    error = await fails(profile(f"{peer.url}/v1", assistant_id=None, model="m"))
+    assert (error.code, error.retryable) == ("connection_lost", True)
+    assert error.sent is (lost == "/runs")
 
 
 async def test_a_server_that_says_nothing_is_given_up(peer: Peer) -> None:
-    peer.reply = Reply.sse(ending="hang")
+    usual = peer._handler
+
+    async def silent(asked: Request) -> Reply:
+        if asked.path.endswith("/runs"):
+            await asyncio.Event().wait()
+        return await usual(asked)
+
+    peer._handler = silent
     error = await fails(profile(f"{peer.url}/v1", read_timeout=0.2))
     assert error.sent
     assert "0.2 s" in error.message
@@ -330,8 +346,8 @@ async def test_a_web_page_with_status_200(peer: Peer, content_type: str, code: s
     page = b"\n <!doctype html><html>Sign in</html>"
 
     async def answer_page(asked: Request) -> Reply:
-        if asked.method == "GET":
-            return Reply.json({"id": "asst_1"})
+        if not asked.path.endswith("/runs"):
+            return Reply.json({"id": "made_1"})
         return Reply(200, page, {"content-type": content_type})
 
     peer._handler = answer_page
@@ -360,7 +376,8 @@ async def test_an_event_beyond_all_size_ends_the_turn_in_words(peer: Peer) -> No
     big = b"data: " + b"x" * (17 * 1024 * 1024)
 
     async def flood(asked: Request) -> Reply:
-        return Reply.json({"id": "asst_1"}) if asked.method == "GET" else Reply.sse(big)
+        ours = asked.path.endswith("/runs")
+        return Reply.sse(big) if ours else Reply.json({"id": "made_1"})
 
     peer._handler = flood
     *_, end = await answer(profile(f"{peer.url}/v1"))
@@ -370,12 +387,12 @@ async def test_an_event_beyond_all_size_ends_the_turn_in_words(peer: Peer) -> No
     assert end.error.code == "event_too_large"
 
 
-async def test_a_run_that_never_told_its_id_cannot_be_resumed(peer: Peer) -> None:
+async def test_a_run_that_was_never_asked_for_is_not_found(peer: Peer) -> None:
     provider = create(profile(f"{peer.url}/v1"), api_key=KEY)
     async with provider.open(request(user("u", "hi"))) as session:
         with pytest.raises(ProviderError) as caught:
             [signal async for signal in session.turn(Resume())]
-    assert caught.value.code == "unknown_run"
+    assert (caught.value.code, caught.value.sent) == ("run_not_found", False)
     assert peer.requests == []
 
 

@@ -240,6 +240,25 @@ def not_json(host: str) -> ProviderError:
     )
 
 
+def not_an_api(host: str) -> ProviderError:
+    """The error for an object without the id that every object of the API has."""
+    return ProviderError(
+        f"{host} answered, but not as an Assistants API does.",
+        hint="Check base_url: another kind of server listens there.",
+        code="not_an_api",
+    )
+
+
+def run_not_found(*, ever_known: bool) -> ProviderError:
+    """The error for a run that the server does not have: deleted there, or never started."""
+    said = "The server no longer has this run" if ever_known else "The server never got this run"
+    return ProviderError(
+        f"{said}.",
+        hint="What arrived is kept. Retry; the conversation is sent again from here if need be.",
+        code="run_not_found",
+    )
+
+
 def unusable(message: str, hint: str = "Check the profile in the configuration.") -> ProviderError:
     """The error for a profile that no request can be made with."""
     return ProviderError(plain(message), hint=hint, code="profile")

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from tui.core.models import JsonObject
+from tui.providers import failures
 from tui.providers.fields import objects, text
 from tui.providers.transport import OpenedResponse, Transport
 
@@ -63,10 +64,14 @@ class AssistantsApi:
 
     # --- threads and messages --------------------------------------------------------------
 
-    async def create_thread(self, body: JsonObject) -> JsonObject:
-        return await self.transport.json(
+    async def create_thread(self, body: JsonObject) -> str:
+        """Make a thread; returns its id."""
+        made = await self.transport.json(
             lambda client: client.beta.threads.with_streaming_response.create(extra_body=body)
         )
+        if not (thread_id := text(made, "id")):
+            raise failures.not_an_api(self.transport.host)
+        return thread_id
 
     async def create_message(self, thread_id: str, body: JsonObject) -> JsonObject:
         return await self.transport.json(
@@ -95,13 +100,6 @@ class AssistantsApi:
         )
 
     # --- runs and steps --------------------------------------------------------------------
-
-    async def create_thread_and_run(self, body: JsonObject) -> OpenedResponse:
-        return await self.transport.stream(
-            lambda client: client.beta.threads.with_streaming_response.create_and_run(
-                assistant_id=body["assistant_id"], stream=True, extra_body=body
-            )
-        )
 
     async def create_run(self, thread_id: str, body: JsonObject) -> OpenedResponse:
         return await self.transport.stream(

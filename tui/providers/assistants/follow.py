@@ -16,6 +16,8 @@ from tui.providers.fields import obj, text
 
 _POLL = 0.3
 _STOP_POLL = 0.15
+_STOP_SECONDS = 5.0
+_LONGEST_GAP = 10.0
 _SETTLED = TERMINAL | {"requires_action"}
 
 
@@ -29,31 +31,58 @@ async def follow_run(
 ) -> AsyncGenerator[ProviderEvent, None]:
     """Wait until the run settles, then yield all it did, TurnFinished last.
 
-    ``patience`` is how many seconds it may stay in one status. Events for what is known already
-    are harmless: the transcript ignores them. Raises ProviderError when the server cannot be asked.
+    ``patience`` is how many seconds it may stay in one status; then it is stopped. Events for
+    what is known already are harmless: the transcript ignores them. Raises ProviderError when the
+    server cannot be asked.
     """
     run_id = text(run, "id")
     decoder.finish()
-    since = time.monotonic()
+    waiting = _Patience(patience)
+    stuck: Problem | None = None
     while (status := text(run, "status")) not in _SETTLED:
         if status != decoder.status:
             decoder.status = status
-            since = time.monotonic()
+            waiting = _Patience(patience)
             yield RunStatusChanged(status=status, raw=status)
-        if time.monotonic() - since > patience:
-            yield _stuck(status, patience)
-            return
+        if waiting.over():
+            stuck = _stuck(status, patience)
+            stopped = await stop_quietly(api, thread_id, run_id)
+            if stopped is None:
+                yield TurnFinished(outcome=Outcome.DISCONNECTED, error=stuck)
+                return
+            run = stopped
+            continue
         await asyncio.sleep(min(_POLL, patience))
         run = await api.retrieve_run(thread_id, run_id)
     async for event in _fetch(api, decoder, thread_id, run):
         yield event
     for event in decoder.decode_object(f"thread.run.{status}", run):
         yield event
-    yield decoder.finish()
+    end = decoder.finish()
+    ours = stuck is not None and end.outcome is Outcome.CANCELLED
+    yield TurnFinished(outcome=Outcome.DISCONNECTED, error=stuck) if ours else end
 
 
-async def stop_run(api: AssistantsApi, thread_id: str, run_id: str) -> str:
-    """Cancel a run and return its terminal status: another one if it had finished first.
+class _Patience:
+    """Whether enough time has passed between looks, on a clock that may jump or stand still.
+
+    A machine that slept, or was stopped, has not been waiting: a long gap counts as a short one.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._before = time.monotonic()
+
+    def over(self) -> bool:
+        """Count the time since the last look."""
+        now = time.monotonic()
+        self._left -= min(now - self._before, _LONGEST_GAP)
+        self._before = now
+        return self._left < 0
+
+
+async def stop_run(api: AssistantsApi, thread_id: str, run_id: str) -> JsonObject:
+    """Cancel a run and return it as it ended: it may have finished first.
 
     Asks until the run is over, so give it a time limit. Raises ProviderError.
     """
@@ -61,15 +90,24 @@ async def stop_run(api: AssistantsApi, thread_id: str, run_id: str) -> str:
         run = await api.cancel_run(thread_id, run_id)
     except ProviderError as error:
         if error.status == 404:
-            return "cancelled"
+            return {"id": run_id, "thread_id": thread_id, "status": "cancelled"}
         if error.status not in (400, 409):
             raise
         # It may be over already, or just ending; only the run itself can tell.
         run = await api.retrieve_run(thread_id, run_id)
-    while (status := text(run, "status")) not in TERMINAL:
+    while text(run, "status") not in TERMINAL:
         await asyncio.sleep(_STOP_POLL)
         run = await api.retrieve_run(thread_id, run_id)
-    return status
+    return run
+
+
+async def stop_quietly(api: AssistantsApi, thread_id: str, run_id: str) -> JsonObject | None:
+    """The same within 5 s; None when the server did not confirm that the run is over."""
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            return await stop_run(api, thread_id, run_id)
+    except (ProviderError, TimeoutError):
+        return None
 
 
 async def _fetch(
@@ -117,10 +155,10 @@ def _step(decoder: AssistantsDecoder, step: JsonObject, over: bool) -> list[Prov
     return events
 
 
-def _stuck(status: str, seconds: float) -> TurnFinished:
-    problem = Problem(
+def _stuck(status: str, seconds: float) -> Problem:
+    return Problem(
         code="read_timeout",
-        message=f"The run has been {status} on the server for {seconds:g} s without a change.",
+        message=f"The run was {status} on the server for {seconds:g} s without a change, "
+        "so it was given up.",
         hint="Retry, or raise the profile's read_timeout if the model is slow.",
     )
-    return TurnFinished(outcome=Outcome.DISCONNECTED, error=problem)

@@ -10,15 +10,25 @@ from typing import Any
 from tui.core.errors import ProviderError
 from tui.core.events import NoticeAdded, TurnFinished
 from tui.core.models import JsonObject, MessageId, Outcome
-from tui.core.ports import NewMessages, ResponseOpened, RunRequest, Signal, ToolResults, TurnInput
+from tui.core.ports import (
+    Checkpoint,
+    NewMessages,
+    ResponseOpened,
+    RunRequest,
+    Signal,
+    ToolResults,
+    TurnInput,
+)
 from tui.core.settings import Profile
+from tui.providers import failures
 from tui.providers.assistants.api import AssistantsApi
 from tui.providers.assistants.decode import AssistantsDecoder
 from tui.providers.assistants.directory import AssistantDirectory
-from tui.providers.assistants.follow import follow_run, stop_run
-from tui.providers.assistants.launch import Launch, own_run
+from tui.providers.assistants.follow import stop_run
+from tui.providers.assistants.launch import Launch
 from tui.providers.assistants.outcome import TERMINAL, decode_end
-from tui.providers.assistants.request import RUN_KEY, encode_outputs
+from tui.providers.assistants.remote import RemoteRun
+from tui.providers.assistants.request import encode_outputs
 from tui.providers.assistants.stream import StreamReader
 from tui.providers.fields import obj, objects, text
 from tui.providers.transport import OpenedResponse
@@ -44,14 +54,13 @@ class AssistantsSession:
     ) -> None:
         self._api = api
         self._tips = tips
-        self._profile = profile
-        self._request = request
         self._decoder = AssistantsDecoder()
         self._reader = StreamReader(api.transport, self._decoder)
         self._launch = Launch(api, directory, profile, request, self._decoder)
-        self._continuation: JsonObject = dict(request.continuation or {})
-        self._decoder.thread_id = text(self._continuation, "thread_id") or None
+        patience = profile.read_timeout
+        self._remote = RemoteRun(api, self._decoder, request, patience=patience)
         self._asked = False
+        self._submitted: frozenset[str] = frozenset()
         self._opening: asyncio.Task[OpenedResponse] | None = None
         self._abandoned = False
         self._seen = asyncio.Event()
@@ -59,15 +68,7 @@ class AssistantsSession:
 
     @property
     def continuation(self) -> JsonObject:
-        now: JsonObject = {
-            "thread_id": self._decoder.thread_id,
-            "run_id": self._decoder.run_id,
-            "through": self._decoder.held_id or self._launch.through,
-            "assistant_id": self._launch.assistant_id,
-        }
-        if self._decoder.run_id is not None and now != self._continuation:
-            self._continuation = now
-        return self._continuation
+        return self._remote.continuation(self._launch.through, self._launch.assistant_id)
 
     async def turn(self, given: TurnInput) -> AsyncIterator[Signal]:
         if isinstance(given, ToolResults):
@@ -75,7 +76,7 @@ class AssistantsSession:
         elif isinstance(given, NewMessages):
             signals = self._answer()
         else:
-            signals = self._resume()
+            signals = self._remote.resume()
         async with contextlib.aclosing(signals):
             async for signal in signals:
                 if isinstance(signal, TurnFinished):
@@ -103,12 +104,24 @@ class AssistantsSession:
 
     async def _answer(self) -> AsyncGenerator[Signal, None]:
         again, self._asked = self._asked, True
-        # Asked again means that a reply was lost: what was sent may have arrived.
-        run = await self._launch.look() if again or not self._tip_is_known() else None
-        if run is None:
-            rest = self._read(await self._launch.start(self._open))
-        else:
-            rest = self._follow(run)
+        try:
+            # Asked again means that a reply was lost: what was sent may have arrived.
+            run = await self._launch.look() if again or not self._tip_is_known() else None
+            opened: OpenedResponse | None = None
+            if run is None:
+                async for step in self._launch.start(self._open):
+                    if isinstance(step, Checkpoint):
+                        self._remote.own()
+                        yield step
+                    elif isinstance(step, OpenedResponse):
+                        opened = step
+                    else:
+                        run = step
+        except ProviderError as error:
+            # Up to the run itself nothing is lost by asking again: that looks first.
+            error.sent = error.sent and self._launch.run_asked
+            raise
+        rest = self._remote.follow(run or {}) if opened is None else self._read(opened)
         async with contextlib.aclosing(rest):
             async for signal in rest:
                 yield signal
@@ -124,47 +137,31 @@ class AssistantsSession:
     async def _submit(self, given: ToolResults) -> AsyncGenerator[Signal, None]:
         thread_id, run_id = self._decoder.thread_id, self._decoder.run_id
         if thread_id is None or run_id is None:
-            raise _unknown_run()
+            raise failures.run_not_found(ever_known=False)
+        call_ids = frozenset(result.call_id for result in given.results)
         run: JsonObject | None = None
         opened: OpenedResponse | None = None
-        body = encode_outputs(given.results)
         try:
-            opened = await self._open(self._api.submit_tool_outputs(thread_id, run_id, body))
+            # Submitted again means that the reply was lost: the outputs may have arrived.
+            if call_ids == self._submitted:
+                run = await self._api.retrieve_run(thread_id, run_id)
+            if run is None or _waits_for(run, call_ids):
+                self._submitted = call_ids
+                body = encode_outputs(given.results)
+                opened = await self._open(self._api.submit_tool_outputs(thread_id, run_id, body))
         except ProviderError as error:
+            if error.status == 404:
+                raise failures.run_not_found(ever_known=True) from None
             if error.status not in (400, 409):
                 raise
             # Refused because they had arrived before, or came too late: the run itself knows.
             run = await self._api.retrieve_run(thread_id, run_id)
-            if _waits_for(run, {result.call_id for result in given.results}):
+            if _waits_for(run, call_ids):
                 raise
-        rest = self._follow(run or {}) if opened is None else self._read(opened)
+        rest = self._remote.follow(run or {}) if opened is None else self._read(opened)
         async with contextlib.aclosing(rest):
             async for signal in rest:
                 yield signal
-
-    # --- a lost stream -------------------------------------------------------------------------
-
-    async def _resume(self) -> AsyncGenerator[Signal, None]:
-        run = await self._find_run()
-        if run is None:
-            raise _unknown_run()
-        async with contextlib.aclosing(self._follow(run)) as signals:
-            async for signal in signals:
-                yield signal
-
-    async def _find_run(self) -> JsonObject | None:
-        """This run as the server has it, by its id or, if that never came, by our mark."""
-        thread_id = self._decoder.thread_id
-        if thread_id is None:
-            return None
-        prior = "" if self._asked else text(self._continuation, "run_id")
-        run_id = self._decoder.run_id or prior
-        if run_id:
-            run = await self._api.retrieve_run(thread_id, run_id)
-            marked = text(obj(run, "metadata"), RUN_KEY)
-            if self._decoder.run_id is not None or marked in (self._request.run_id, ""):
-                return run
-        return own_run(self._request.run_id, await self._api.newest_runs(thread_id))
 
     # --- shared --------------------------------------------------------------------------------
 
@@ -191,6 +188,10 @@ class AssistantsSession:
                 async for signal in signals:
                     if self._decoder.run_id is not None:
                         self._seen.set()
+                    if isinstance(signal, TurnFinished) and self._remote.is_left_running(signal):
+                        async for each in self._remote.stop_failed(signal):
+                            yield each
+                        continue
                     yield signal
                     if isinstance(signal, ResponseOpened):
                         for notice in self._launch.notices:
@@ -199,16 +200,6 @@ class AssistantsSession:
         finally:
             self._seen.set()
             self._opening = None
-
-    async def _follow(self, run: JsonObject) -> AsyncGenerator[Signal, None]:
-        thread_id = self._decoder.thread_id or ""
-        self._decoder.run_id = text(run, "id")
-        events = follow_run(
-            self._api, self._decoder, thread_id, run, patience=self._profile.read_timeout
-        )
-        async with contextlib.aclosing(events):
-            async for event in events:
-                yield event
 
     def _remember_tip(self, outcome: Outcome) -> None:
         thread_id, through = self._decoder.thread_id, self._decoder.held_id
@@ -235,7 +226,7 @@ class AssistantsSession:
         thread_id, run_id = self._decoder.thread_id, self._decoder.run_id
         if thread_id is None or run_id is None:
             return Outcome.CANCELLED
-        return _outcome(await stop_run(self._api, thread_id, run_id))
+        return _outcome(text(await stop_run(self._api, thread_id, run_id), "status"))
 
     async def _learn_run_id(self) -> None:
         """The id of a run that was asked for, but whose first event has not been seen."""
@@ -248,7 +239,7 @@ class AssistantsSession:
             # The turn that holds the stream will come across it, or leave.
             await self._seen.wait()
         if self._decoder.run_id is None and self._asked and self._decoder.thread_id is not None:
-            run = await self._find_run()
+            run = await self._remote.find()
             self._decoder.run_id = text(run, "id") if run else None
 
     async def _read_run_id(self, opened: OpenedResponse) -> None:
@@ -263,7 +254,7 @@ def _outcome(status: str) -> Outcome:
     return Outcome.CANCELLED if end is None else end.outcome
 
 
-def _waits_for(run: JsonObject, call_ids: set[str]) -> bool:
+def _waits_for(run: JsonObject, call_ids: frozenset[str]) -> bool:
     calls = objects(obj(run, "required_action", "submit_tool_outputs"), "tool_calls")
     waiting = {text(call, "id") for call in calls}
     return text(run, "status") == "requires_action" and waiting == call_ids
@@ -271,11 +262,3 @@ def _waits_for(run: JsonObject, call_ids: set[str]) -> bool:
 
 def _failed(task: asyncio.Task[Any]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def _unknown_run() -> ProviderError:
-    return ProviderError(
-        "The server cannot be asked about this run: it never said which one it is.",
-        hint="Retry; if it did start, it ends by itself.",
-        code="unknown_run",
-    )
