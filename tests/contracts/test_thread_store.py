@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from tui.core.events import Envelope
 from tui.core.models import Outcome, RunState, ToolState, WireEvent
 from tui.core.ports import ThreadStore
 from tui.store.memory_store import MemoryThreadStore
+from tui.store.split_store import SplitThreadStore
 from tui.store.thread_store import SqliteThreadStore
 
 
@@ -26,14 +27,20 @@ class OwnedStore(ThreadStore, Protocol):
     def owner(self) -> str: ...
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnedStore]:
-    if request.param == "memory":
-        yield MemoryThreadStore()
-        return
+@pytest.fixture(params=["memory", "sqlite", "split"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OwnedStore]:
+    made = _make(request.param, tmp_path)
+    for thread_id in ("thread-0", "thread-1", "thread-2", "a", "b", "other"):
+        await made.claim(thread_id)
+    yield made
+    made.close()
+
+
+def _make(kind: str, tmp_path: Path) -> MemoryThreadStore | SqliteThreadStore | SplitThreadStore:
+    if kind == "memory":
+        return MemoryThreadStore()
     sqlite = SqliteThreadStore.open(tmp_path / "data" / "t.db")
-    yield sqlite
-    sqlite.close()
+    return sqlite if kind == "sqlite" else SplitThreadStore(sqlite, MemoryThreadStore())
 
 
 def _conversation(thread: str = "thread-1", *, at: float = 1_000.0, run: str = "r1") -> LogBuilder:
@@ -182,6 +189,7 @@ async def test_delete_removes_the_thread_and_all_that_belongs_to_it(store: Owned
 async def test_a_deleted_thread_can_be_begun_anew(store: OwnedStore) -> None:
     store.append(_conversation().log)
     await store.delete("thread-1")
+    assert await store.claim("thread-1") == 0
     again = LogBuilder()
     store.append([*again.created("Another"), *again.asked("other message")])
     loaded = await store.load("thread-1")
@@ -205,10 +213,10 @@ async def test_recover_interrupts_a_run_whose_process_is_gone(store: OwnedStore)
     assert loaded.runs["r1"].state is RunState.INTERRUPTED
     assert loaded.active_run() is None
     assert str(loaded.parts["a1-text"].text) == "half an ans"
-    assert loaded.calls["r1", "c1"].state is ToolState.CANCELLED
-    assert loaded.messages["a1"].complete is False
+    assert loaded.calls["r1", "c1"].state is ToolState.INTERRUPTED
+    assert loaded.messages["a1"].complete is None
     assert list(await store.recover()) == []
-    assert [each.running for each in await store.threads()] == [False]
+    assert [(each.running, each.interrupted) for each in await store.threads()] == [(False, True)]
 
 
 async def test_an_interrupted_thread_goes_on(store: OwnedStore) -> None:

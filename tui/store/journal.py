@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
-from itertools import dropwhile
+from typing import Any
 
 import apsw
 
 from tui.core import codec
 from tui.core import events as e
 from tui.core.events import Envelope
-from tui.core.models import JsonObject, RunState, ThreadId
+from tui.core.models import JsonObject, RunId, ThreadId
 from tui.core.transcript import Transcript
 from tui.store.deltas import merge_deltas
 from tui.store.rows_read import read_rows, read_touched
@@ -21,78 +22,151 @@ from tui.store.values import decode_json, encode_json, encode_text
 
 _log = logging.getLogger(__name__)
 
+# Followers in other processes read what was folded for at least this long (seconds).
+TRAIL = 60.0
+_SWEEP_LIMIT = 20  # threads whose trail is cut short in one go
+
+_HOLDS = "SELECT 1 FROM lease WHERE thread_id = ? AND owner = ?"
 _LAST_SEQ = "SELECT last_seq FROM thread WHERE id = ?"
-_NEW_THREAD = "INSERT INTO thread (id) VALUES (?)"
+_NEW_THREAD = "INSERT OR IGNORE INTO thread (id) VALUES (?)"
 _APPEND = """
 INSERT INTO journal (thread_id, seq, at, mono, run_id, turn, wire, type, data_json)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _READ = """
 SELECT seq, at, mono, run_id, turn, wire, type, data_json
-FROM journal WHERE thread_id = ? ORDER BY seq
+FROM journal WHERE thread_id = ? AND seq > ? ORDER BY seq
 """
+_FOLDED_SEQ = "SELECT folded_seq FROM thread WHERE id = ?"
+# An envelope ends at every row, at the beginning, and where the trail was cut.
+_IS_PLACE = """
+SELECT 1 FROM thread t WHERE t.id = ?1 AND ?2 >= t.cleared_seq AND (
+  ?2 IN (t.cleared_seq, t.last_seq)
+  OR EXISTS (SELECT 1 FROM journal j WHERE j.thread_id = ?1 AND j.seq = ?2))
+"""
+_QUEUED = "DELETE FROM request WHERE thread_id = ? AND kind = 'queue' AND message_id = ?"
 _ADVANCE = "UPDATE thread SET last_seq = ?, updated_at = max(updated_at, ?) WHERE id = ?"
 _CHANGE = """
 UPDATE thread SET title = coalesce(?, title), profile = coalesce(?, profile) WHERE id = ?
 """
 _CREATED = "UPDATE thread SET created_at = ? WHERE id = ?"
 _RUN_STARTED = """
-INSERT OR IGNORE INTO run (thread_id, id, seq, owner, state, parent_id, tail_id, profile, model,
-  started_at, started_mono)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)
+INSERT OR IGNORE INTO run (thread_id, id, seq, owner, driver, now, state, parent_id, tail_id,
+  profile, model, started_at, started_mono)
+VALUES (?1, ?2, ?3, ?4, ?4, 'active', 'running', ?5, ?5, ?6, ?7, ?8, ?9)
 """
-_RUN_ENDED = "UPDATE run SET state = ? WHERE thread_id = ? AND id = ?"
-_ACTIVE = """
-SELECT 1 FROM run WHERE thread_id = ? AND state IN ('running', 'waiting', 'cancelling') LIMIT 1
+_RUN_RESUMED = """
+UPDATE run SET now = 'active', driver = ?
+WHERE thread_id = ? AND id = ? AND now IN ('interrupted', 'unsettled')
 """
-_CLEAR = "DELETE FROM journal WHERE thread_id = ?"
+_RUN_INTERRUPTED = "UPDATE run SET now = ? WHERE thread_id = ? AND id = ? AND now = 'active'"
+_RUN_FINISHED = "UPDATE run SET now = 'finished' WHERE thread_id = ? AND id = ?"
+_ACTIVE = "SELECT 1 FROM run WHERE thread_id = ? AND now = 'active' LIMIT 1"
+_BEGIN_TRAIL = """
+UPDATE thread SET trail_seq = folded_seq, trail_at = ? WHERE id = ? AND trail_at IS NULL
+"""
+# A clock that was set back makes a trail look as if it lay in the future.
+_OLD_TRAILS = """
+SELECT id FROM thread WHERE trail_at IS NOT NULL AND (trail_at < ?1 - ?2 OR trail_at > ?1) LIMIT ?3
+"""
+_CUT_TRAIL = """
+DELETE FROM journal
+WHERE thread_id = ?1 AND seq <= (SELECT trail_seq FROM thread WHERE id = ?1)
+"""
+_TRAIL_CUT = """
+UPDATE thread SET cleared_seq = trail_seq, trail_seq = folded_seq,
+  trail_at = iif(folded_seq > trail_seq, ?, NULL)
+WHERE id = ?
+"""
 
 
 def append(
-    connection: apsw.Connection, thread_id: ThreadId, envelopes: Sequence[Envelope], written: int
-) -> int:
-    """Add to a thread's log, inside the caller's transaction.
+    connection: apsw.Connection, owner: str, thread_id: ThreadId, envelopes: Sequence[Envelope]
+) -> bool:
+    """Add to a thread's log, inside the caller's transaction, if ``owner`` holds its lease.
 
-    ``written`` is the last seq that this process itself has written to the thread: anything up to
-    it is there already. A seq that someone else has taken meanwhile gets the next free one, so
-    that nothing is lost. The thread begins with ThreadCreated (or seq 1); what comes late for a
-    thread that was deleted is dropped. Returns the new ``written``.
+    Returns whether it does: a process that was frozen may find that another went on with the
+    thread, or deleted it. Envelopes that are there already change nothing.
     """
-    row = connection.execute(_LAST_SEQ, (thread_id,)).fetchone()
-    if row is None:
-        envelopes = list(dropwhile(lambda each: not _begins(each), envelopes))
-        if not envelopes:
-            _log.debug("dropped envelopes of thread %s, which does not exist", thread_id)
-            return 0
+    if not holds(connection, owner, thread_id):
+        return False
+    write(connection, thread_id, envelopes)
+    return True
+
+
+def holds(connection: apsw.Connection, owner: str, thread_id: ThreadId) -> bool:
+    """Whether the process ``owner`` holds the thread's lease."""
+    return connection.execute(_HOLDS, (thread_id, owner)).fetchone() is not None
+
+
+def write(connection: apsw.Connection, thread_id: ThreadId, envelopes: Sequence[Envelope]) -> None:
+    """Add to a thread's log, whoever holds it, inside the caller's transaction."""
+    last = last_seq(connection, thread_id)
+    fresh = _after(last, envelopes)
+    if not fresh:
+        return
+    if last == 0:
         connection.execute(_NEW_THREAD, (thread_id,))
-        last = written = 0
-    else:
-        last = int(row[0])
-    envelopes = _after(envelopes, written)
-    for envelope in merge_deltas(envelopes):
-        last = envelope.seq if envelope.seq > last else last + 1
-        _append_one(connection, envelope, last)
-    if not envelopes:
-        return written
-    at = max((each.at for each in envelopes if isinstance(each.event, e.ACTIVITY)), default=0.0)
-    connection.execute(_ADVANCE, (last, at, thread_id))
+    for envelope in merge_deltas(fresh):
+        _append_one(connection, envelope)
+    at = max((each.at for each in fresh if isinstance(each.event, e.ACTIVITY)), default=0.0)
+    connection.execute(_ADVANCE, (fresh[-1].seq, at, thread_id))
     if connection.execute(_ACTIVE, (thread_id,)).fetchone() is None:
         fold(connection, thread_id)
-    return max(written, envelopes[-1].seq)
+
+
+def last_seq(connection: apsw.Connection, thread_id: ThreadId) -> int:
+    """The seq of the thread's last envelope, 0 when there is no such thread."""
+    row: Any = connection.execute(_LAST_SEQ, (thread_id,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
     """The thread as of everything written, inside the caller's transaction."""
     transcript = read_rows(connection, thread_id)
     if transcript is not None:
-        transcript.apply_all(read_journal(connection, thread_id))
-        row = connection.execute(_LAST_SEQ, (thread_id,)).fetchone()
-        transcript.seq = transcript.seq if row is None else int(row[0])
+        transcript.apply_all(_read(connection, thread_id, transcript.seq))
     return transcript
 
 
-def read_journal(connection: apsw.Connection, thread_id: ThreadId) -> list[Envelope]:
-    """The envelopes of a thread that are not folded into rows yet, in order."""
+def read_tail(
+    connection: apsw.Connection, thread_id: ThreadId, after: int
+) -> list[Envelope] | None:
+    """The envelopes behind ``after``, or None when ``after`` is no place in what is kept."""
+    if connection.execute(_IS_PLACE, (thread_id, after)).fetchone() is None:
+        return None
+    return _read(connection, thread_id, after)
+
+
+def fold(connection: apsw.Connection, thread_id: ThreadId) -> None:
+    """Show in rows what the journal says, inside the caller's transaction; leave a trail.
+
+    What rows cannot hold (an index beyond 64 bits, two parts of one id) stays in the journal:
+    folding saves time and space, but a thread reads the same without it.
+    """
+    now = time.time()
+    try:
+        with undoable(connection):
+            row: Any = connection.execute(_FOLDED_SEQ, (thread_id,)).fetchone()
+            envelopes = _read(connection, thread_id, row[0])
+            transcript = read_touched(connection, thread_id, envelopes)
+            write_rows(connection, transcript.apply_all(envelopes))
+            connection.execute(_BEGIN_TRAIL, (now, thread_id))
+    except (ValueError, TypeError, OverflowError, RecursionError, apsw.ConstraintError):
+        _log.exception("thread %s stays in the journal", thread_id)
+    sweep(connection, now)
+
+
+def sweep(connection: apsw.Connection, now: float) -> None:
+    """Remove envelopes that were folded a while ago, inside the caller's transaction."""
+    old: Any = connection.execute(_OLD_TRAILS, (now, TRAIL, _SWEEP_LIMIT)).fetchall()
+    for (thread_id,) in old:
+        connection.execute(_CUT_TRAIL, (thread_id,))
+        connection.execute(_TRAIL_CUT, (now, thread_id))
+
+
+def _read(connection: apsw.Connection, thread_id: ThreadId, after: int) -> list[Envelope]:
+    rows: Any = connection.execute(_READ, (thread_id, after))
     return [
         Envelope(
             thread=thread_id,
@@ -104,46 +178,27 @@ def read_journal(connection: apsw.Connection, thread_id: ThreadId) -> list[Envel
             wire=wire,
             event=codec.decode_event(name, decode_json(JsonObject, data)),
         )
-        for seq, at, mono, run, turn, wire, name, data in connection.execute(_READ, (thread_id,))
+        for seq, at, mono, run, turn, wire, name, data in rows
     ]
 
 
-def fold(connection: apsw.Connection, thread_id: ThreadId) -> None:
-    """Move the journal of a thread into its rows, inside the caller's transaction.
-
-    What rows cannot hold (an index beyond 64 bits, two parts of one id) stays in the journal:
-    folding saves time and space, but a thread reads the same without it.
-    """
-    try:
-        with undoable(connection):
-            envelopes = read_journal(connection, thread_id)
-            transcript = read_touched(connection, thread_id, envelopes)
-            write_rows(connection, transcript.apply_all(envelopes))
-            connection.execute(_CLEAR, (thread_id,))
-    except (ValueError, TypeError, OverflowError, RecursionError, apsw.ConstraintError):
-        _log.exception("thread %s stays in the journal", thread_id)
-
-
-def _after(envelopes: Sequence[Envelope], written: int) -> list[Envelope]:
+def _after(last: int, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    """The envelopes that are new; seq only grows."""
     fresh: list[Envelope] = []
     for envelope in envelopes:
-        if envelope.seq > written:
+        if envelope.seq > last:
             fresh.append(envelope)
-            written = envelope.seq
+            last = envelope.seq
     return fresh
 
 
-def _begins(envelope: Envelope) -> bool:
-    return envelope.seq == 1 or isinstance(envelope.event, e.ThreadCreated)
-
-
-def _append_one(connection: apsw.Connection, envelope: Envelope, seq: int) -> None:
+def _append_one(connection: apsw.Connection, envelope: Envelope) -> None:
     name, data = _encoded(envelope)
     connection.execute(
         _APPEND,
         (
             envelope.thread,
-            seq,
+            envelope.seq,
             envelope.at,
             envelope.mono,
             envelope.run,
@@ -153,7 +208,7 @@ def _append_one(connection: apsw.Connection, envelope: Envelope, seq: int) -> No
             data,
         ),
     )
-    _note(connection, envelope, seq)
+    _note(connection, envelope)
 
 
 def _encoded(envelope: Envelope) -> tuple[str, str | bytes | None]:
@@ -166,8 +221,8 @@ def _encoded(envelope: Envelope) -> tuple[str, str | bytes | None]:
         return codec.EVENT_NAMES[e.UnknownEvent], encode_json(e.UnknownEvent(name=name))
 
 
-def _note(connection: apsw.Connection, envelope: Envelope, seq: int) -> None:
-    """Keep what must be known before the fold: the thread's line in the library, active runs.
+def _note(connection: apsw.Connection, envelope: Envelope) -> None:
+    """Keep what must be known before the fold: the thread's line in the library, who runs it.
 
     Title and profile may so be ahead of the other columns; the journal sets them again in order,
     which ends at the same values.
@@ -182,38 +237,35 @@ def _note(connection: apsw.Connection, envelope: Envelope, seq: int) -> None:
                 None if each is None else encode_text(each) for each in (new_title, new_profile)
             ]
             connection.execute(_CHANGE, (*changed, envelope.thread))
-        case e.RunStarted():
-            _note_run(connection, envelope, envelope.event, seq)
+        case e.MessageQueued(message_id=message_id) | e.MessageAdded(message_id=message_id):
+            # Whoever asked for it to be queued sees it in the log from now on.
+            connection.execute(_QUEUED, (envelope.thread, encode_text(message_id)))
+        case _ if envelope.run is not None:
+            _note_run(connection, envelope, envelope.run)
+
+
+def _note_run(connection: apsw.Connection, envelope: Envelope, run_id: RunId) -> None:
+    """What the run does as of this event: the reducer's own steps, in columns."""
+    match envelope.event:
+        case e.RunStarted() as event:
+            bindings = (
+                envelope.thread,
+                run_id,
+                envelope.seq,
+                event.owner,
+                encode_text(event.parent_id),
+                encode_text(event.profile),
+                encode_text(event.model),
+                envelope.at,
+                envelope.mono,
+            )
+            connection.execute(_RUN_STARTED, bindings)
+        case e.RunResumed(owner=owner):
+            connection.execute(_RUN_RESUMED, (owner, envelope.thread, run_id))
+        case e.RunInterrupted(settle=settle):
+            now = "unsettled" if settle else "interrupted"
+            connection.execute(_RUN_INTERRUPTED, (now, envelope.thread, run_id))
         case e.RunFinished():
-            _note_end(connection, envelope, RunState.FINISHED)
-        case e.RunInterrupted():
-            _note_end(connection, envelope, RunState.INTERRUPTED)
+            connection.execute(_RUN_FINISHED, (envelope.thread, run_id))
         case _:
             pass
-
-
-def _note_run(
-    connection: apsw.Connection, envelope: Envelope, event: e.RunStarted, seq: int
-) -> None:
-    if envelope.run is None:
-        return
-    connection.execute(
-        _RUN_STARTED,
-        (
-            envelope.thread,
-            envelope.run,
-            seq,
-            event.owner,
-            RunState.RUNNING.value,
-            encode_text(event.parent_id),
-            encode_text(event.profile),
-            encode_text(event.model),
-            envelope.at,
-            envelope.mono,
-        ),
-    )
-
-
-def _note_end(connection: apsw.Connection, envelope: Envelope, state: RunState) -> None:
-    if envelope.run is not None:
-        connection.execute(_RUN_ENDED, (state.value, envelope.thread, envelope.run))

@@ -21,13 +21,15 @@ SELECT t.id, t.title, t.profile, t.created_at, t.updated_at, t.last_seq > t.read
   + (SELECT count(DISTINCT
        iif(typeof(j.data_json) = 'text', j.data_json ->> 'message_id', j.seq))
      FROM journal j
-     WHERE j.thread_id = t.id AND j.type IN ('message_added', 'message_started'))
+     WHERE j.thread_id = t.id AND j.seq > t.folded_seq
+       AND j.type IN ('message_added', 'message_started')),
+  (SELECT r.now FROM run r WHERE r.thread_id = t.id ORDER BY r.seq DESC LIMIT 1)
 FROM thread t ORDER BY t.updated_at DESC, t.id LIMIT ?
 """
-_ACTIVE = """
-SELECT DISTINCT thread_id, owner FROM run WHERE state IN ('running', 'waiting', 'cancelling')
+_ACTIVE = "SELECT thread_id, driver FROM run WHERE now = 'active'"
+_WIRE = """
+SELECT idx, at, mono, name, data FROM wire_event WHERE run_id = ? AND idx > ? ORDER BY idx
 """
-_WIRE = "SELECT idx, at, mono, name, data FROM wire_event WHERE run_id = ? ORDER BY idx"
 _DRAFT = "SELECT text FROM draft WHERE key = ?"
 _SAVE_DRAFT = """
 INSERT INTO draft (key, text) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET text = ?2
@@ -35,23 +37,18 @@ INSERT INTO draft (key, text) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET te
 _DROP_DRAFT = "DELETE FROM draft WHERE key = ?"
 _MARK_READ = "UPDATE thread SET read_seq = max(read_seq, ?) WHERE id = ?"
 _DROP_WIRE = "DELETE FROM wire_event WHERE run_id IN (SELECT id FROM run WHERE thread_id = ?)"
+_DROP_LEASE = "DELETE FROM lease WHERE thread_id = ?"
+_DROP_REQUESTS = "DELETE FROM request WHERE thread_id = ?"
 _DROP_THREAD = "DELETE FROM thread WHERE id = ?"
 
 _CHECKPOINT_WAIT_MS = 100
 
 
 def read_summaries(
-    connection: apsw.Connection, owners: Path, limit: int | None
+    connection: apsw.Connection, owners: Path, owner: str, limit: int | None
 ) -> list[ThreadSummary]:
     """The newest threads first. A run counts only while the process that drives it lives."""
-    alive: dict[str, bool] = {}
-    running: set[ThreadId] = set()
-    active: Any = connection.execute(_ACTIVE)
-    for thread_id, owner in active:
-        if owner not in alive:
-            alive[owner] = is_alive(owners, owner)
-        if alive[owner]:
-            running.add(thread_id)
+    drivers = _living_drivers(connection, owners)
     rows: Any = connection.execute(_SUMMARIES, (-1 if limit is None else limit,))
     return [
         ThreadSummary(
@@ -61,16 +58,26 @@ def read_summaries(
             created_at=created_at,
             updated_at=updated_at,
             messages=messages,
-            running=thread_id in running,
+            running=thread_id in drivers,
+            elsewhere=drivers.get(thread_id, owner) != owner,
+            # A run whose process is gone is interrupted, whether that was written down or not.
+            interrupted=latest not in (None, "finished") and thread_id not in drivers,
             unread=bool(unread),
         )
-        for thread_id, title, profile, created_at, updated_at, unread, messages in rows
+        for thread_id, title, profile, created_at, updated_at, unread, messages, latest in rows
     ]
 
 
-def read_wire(connection: apsw.Connection, run_id: RunId) -> list[WireEvent]:
-    """The raw events of a run, in order."""
-    rows: Any = connection.execute(_WIRE, (run_id,))
+def _living_drivers(connection: apsw.Connection, owners: Path) -> dict[ThreadId, str]:
+    """Which process drives which thread."""
+    active: list[Any] = connection.execute(_ACTIVE).fetchall()
+    alive = {driver: is_alive(owners, driver) for driver in {driver for _, driver in active}}
+    return {thread_id: driver for thread_id, driver in active if alive[driver]}
+
+
+def read_wire(connection: apsw.Connection, run_id: RunId, after: int) -> list[WireEvent]:
+    """The raw events of a run whose index is above ``after``, in order."""
+    rows: Any = connection.execute(_WIRE, (run_id, after))
     return [
         WireEvent(
             run_id=run_id,
@@ -110,6 +117,8 @@ def delete_thread(connection: apsw.Connection, thread_id: ThreadId) -> bool:
     with writing(connection):
         connection.execute(_DROP_WIRE, (thread_id,))
         connection.execute(_DROP_DRAFT, (thread_id,))
+        connection.execute(_DROP_LEASE, (thread_id,))
+        connection.execute(_DROP_REQUESTS, (thread_id,))
         connection.execute(_DROP_THREAD, (thread_id,))
         deleted = connection.changes() > 0
     if deleted:

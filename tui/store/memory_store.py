@@ -25,6 +25,7 @@ class MemoryThreadStore:
     def __init__(self) -> None:
         self.log: dict[ThreadId, list[Envelope]] = {}
         self.raw: dict[RunId, list[WireEvent]] = {}
+        self.runs: dict[RunId, ThreadId] = {}
         self.read: dict[ThreadId, int] = {}
         self.drafts: dict[str, str] = {}
         self.barriers = 0
@@ -33,6 +34,8 @@ class MemoryThreadStore:
     def append(self, envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
             self.log.setdefault(envelope.thread, []).append(envelope)
+            if envelope.run is not None:
+                self.runs[envelope.run] = envelope.thread
 
     def append_wire(self, events: Sequence[WireEvent]) -> None:
         for event in events:
@@ -60,6 +63,10 @@ class MemoryThreadStore:
 
     async def requests(self) -> Sequence[Request]:
         return ()
+
+    def has_run(self, run_id: RunId) -> bool:
+        """Whether the run is one of a thread here."""
+        return run_id in self.runs
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -90,9 +97,9 @@ class MemoryThreadStore:
         )
 
     async def delete(self, thread_id: ThreadId) -> bool:
-        for envelope in self.log.get(thread_id, []):
-            if envelope.run is not None:
-                self.raw.pop(envelope.run, None)
+        for run_id in [run for run, thread in self.runs.items() if thread == thread_id]:
+            del self.runs[run_id]
+            self.raw.pop(run_id, None)
         self.drafts.pop(thread_id, None)
         self.read.pop(thread_id, None)
         return self.log.pop(thread_id, None) is not None
@@ -147,4 +154,5 @@ class MemoryThreadStore:
         """Forget everything."""
         self.log.clear()
         self.raw.clear()
+        self.runs.clear()
         self.drafts.clear()

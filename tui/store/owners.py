@@ -21,11 +21,13 @@ class Owner:
     after a crash to know that it happened.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, role: str = "") -> None:
+        """``role`` says what the process is (``app``, ``ask``), beside its number in the file."""
         make_private_directory(directory)
         self.name = uuid.uuid4().hex
         self._path = _path(directory, self.name)
         self._descriptor: int | None = self._lock()
+        os.write(self._descriptor, f"{os.getpid()} {role}\n".encode())
 
     def _lock(self) -> int:
         while True:
@@ -50,6 +52,17 @@ def is_alive(directory: Path, name: str) -> bool:
     if not _NAME.fullmatch(name):
         return False
     return not _free(_path(directory, name), remove=False)
+
+
+def process_of(directory: Path, name: str) -> int | None:
+    """The number of the process of that name, if its lock file says so."""
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        number, _, _ = _path(directory, name).read_text(encoding="utf-8").partition(" ")
+        return int(number)
+    except (OSError, ValueError):
+        return None
 
 
 def remove_stale(directory: Path) -> None:

@@ -23,21 +23,23 @@ from tui.core.models import (
     Usage,
 )
 from tui.core.text import GrowingText
-from tui.core.thread import Message, Part, Run, ToolCall
+from tui.core.thread import Message, Part, QueuedMessage, Run, ToolCall
 from tui.core.transcript import Transcript
 from tui.store.values import decode_json, decode_text, encode_text
 
 _THREAD = """
-SELECT title, profile, created_at, updated_at, leaf_id, folded_seq FROM thread WHERE id = ?
+SELECT title, profile, created_at, updated_at, leaf_id, queue_json, folded_seq
+FROM thread WHERE id = ?
 """
-_RUNS = """
+_RUN_COLUMNS = """
 SELECT id, parent_id, tail_id, profile, model, owner, state, status, rounds, started_at,
-  finished_at, started_mono, first_delta_mono, finished_mono, outcome, reason,
-  usage_json, error_json, continuation_json, notices_json, retry_json
+  finished_at, started_mono, first_delta_mono, finished_mono, settle, outcome, reason,
+  usage_json, error_json, continuation_json, notices_json, retry_json, seq
 FROM run
 WHERE thread_id = ?1 AND seq <= (SELECT folded_seq FROM thread WHERE id = ?1)
-ORDER BY seq
 """
+_RUNS = _RUN_COLUMNS + "ORDER BY seq"
+_RUN = _RUN_COLUMNS + "AND id = ?2"
 _MESSAGES = """
 SELECT id, parent_id, role, author, run_id, at, complete
 FROM message WHERE thread_id = ? ORDER BY position
@@ -91,9 +93,11 @@ def read_touched(
     if transcript is None:
         raise ValueError(f"no thread {thread_id}")
     touched = _touched(connection, thread_id, envelopes)
-    for row in connection.execute(_RUNS, (thread_id,)):
-        if row[0] in touched.runs:
-            _put_run(transcript, row)
+    runs: list[Any] = []
+    for run_id in touched.runs:
+        runs += connection.execute(_RUN, (thread_id, run_id))
+    for row in sorted(runs, key=_position):
+        _put_run(transcript, row)
     messages: list[Any] = []
     parts: list[Any] = []
     for message_id in touched.messages:
@@ -149,11 +153,13 @@ def _read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript
     row: Any = connection.execute(_THREAD, (thread_id,)).fetchone()
     if row is None:
         return None
-    title, profile, created_at, updated_at, leaf_id, seq = row
+    title, profile, created_at, updated_at, leaf_id, queue, seq = row
     transcript = Transcript(thread_id)
     transcript.title, transcript.profile = decode_text(title), decode_text(profile)
     transcript.created_at, transcript.updated_at = created_at, updated_at
     transcript.leaf_id = None if leaf_id is None else decode_text(leaf_id)
+    waiting = decode_json(list[QueuedMessage], queue) or []
+    transcript.queue = {message.id: message for message in waiting}
     transcript.seq = seq
     return transcript
 
@@ -161,7 +167,7 @@ def _read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript
 def _put_run(transcript: Transcript, row: Any) -> None:
     (run_id, parent_id, tail_id, profile, model, owner, state, status, rounds) = row[:9]
     (started_at, finished_at, started_mono, first_delta_mono, finished_mono) = row[9:14]
-    (outcome, reason, usage, error, continuation, notices, retry) = row[14:]
+    (settle, outcome, reason, usage, error, continuation, notices, retry) = row[14:22]
     transcript.runs[run_id] = Run(
         id=run_id,
         parent_id=decode_text(parent_id),
@@ -177,6 +183,7 @@ def _put_run(transcript: Transcript, row: Any) -> None:
         started_mono=started_mono,
         first_delta_mono=first_delta_mono,
         finished_mono=finished_mono,
+        settle=bool(settle),
         outcome=None if outcome is None else Outcome(outcome),
         reason=decode_text(reason),
         usage=decode_json(Usage, usage),

@@ -10,12 +10,12 @@ from tui.store.values import encode_json, encode_text
 
 _THREAD = """
 UPDATE thread SET title = ?, profile = ?, created_at = ?, updated_at = max(updated_at, ?),
-  leaf_id = ?, folded_seq = last_seq
+  leaf_id = ?, queue_json = ?, folded_seq = last_seq
 WHERE id = ?
 """
 _RUN = """
-UPDATE run SET tail_id = ?, state = ?, status = ?, rounds = ?, finished_at = ?,
-  first_delta_mono = ?, finished_mono = ?, outcome = ?, reason = ?, usage_json = ?,
+UPDATE run SET tail_id = ?, owner = ?, settle = ?, state = ?, status = ?, rounds = ?,
+  finished_at = ?, first_delta_mono = ?, finished_mono = ?, outcome = ?, reason = ?, usage_json = ?,
   error_json = ?, continuation_json = ?, notices_json = ?, retry_json = ?
 WHERE thread_id = ? AND id = ?
 """
@@ -72,6 +72,7 @@ def write_rows(connection: apsw.Connection, transcript: Transcript) -> None:
             transcript.created_at,
             transcript.updated_at,
             _optional(transcript.leaf_id),
+            encode_json(list(transcript.queue.values())),
             thread_id,
         ),
     )
@@ -89,6 +90,8 @@ def _write_run(connection: apsw.Connection, thread_id: str, run: Run) -> None:
         _RUN,
         (
             encode_text(run.tail_id),
+            run.owner,
+            run.settle,
             run.state.value,
             encode_text(run.status),
             run.rounds,

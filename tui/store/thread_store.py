@@ -14,14 +14,17 @@ import apsw
 from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.ports import Request, StoreListener
 from tui.core.transcript import Transcript
 from tui.store import journal, library
 from tui.store.connection import THREADS, open_database, open_reader
 from tui.store.failures import store_error
+from tui.store.leases import Leases
 from tui.store.owners import Owner, remove_stale
-from tui.store.recovery import interrupt_orphans
+from tui.store.recovery import read_unsettled, recover
+from tui.store.requests import Inbox, post
 from tui.store.transactions import reading
-from tui.store.writer import Writer
+from tui.store.writer import Release, Writer
 
 T = TypeVar("T")
 
@@ -33,21 +36,26 @@ class SqliteThreadStore:
     leave those alone. Usable from any event loop and thread: one thread writes, one reads.
     """
 
-    def __init__(self, path: Path, writing: apsw.Connection, reading: apsw.Connection) -> None:
+    def __init__(
+        self, path: Path, writing: apsw.Connection, reading: apsw.Connection, role: str = ""
+    ) -> None:
         """Takes the connections over; ``open`` is the usual way in."""
         self._path = path
         self._owners = path.parent / "owners"
-        self._owner = Owner(self._owners)
+        self._owner = Owner(self._owners, role)
+        self._leases = Leases(self._owners, self._owner.name)
+        self._inbox = Inbox(self._owner.name)
         self._reading = reading
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
-        self._writer = Writer(writing, path)
+        self._writer = Writer(writing, path, self._leases)
         self._closed = False
         atexit.register(self.close)
 
     @classmethod
-    def open(cls, path: Path) -> SqliteThreadStore:
+    def open(cls, path: Path, role: str = "") -> SqliteThreadStore:
         """Open or create the database; blocks for some milliseconds.
 
+        ``role`` says to other processes what this one is (``app``, ``ask``).
         Raises StoreError if it cannot be used: no access, not ours, or from a newer version.
         """
         writing = open_database(path, THREADS)
@@ -57,7 +65,7 @@ class SqliteThreadStore:
             writing.close()
             raise
         try:
-            return cls(path, writing, reading)
+            return cls(path, writing, reading, role)
         except OSError as error:
             reading.close()
             writing.close()
@@ -77,38 +85,70 @@ class SqliteThreadStore:
     async def barrier(self) -> None:
         await asyncio.wrap_future(self._writer.sync())
 
+    # --- several processes ------------------------------------------------------------------
+
+    def listen(self, listener: StoreListener) -> None:
+        self._writer.listen(listener)
+
+    async def claim(self, thread_id: ThreadId, *, force: bool = False) -> int:
+        return await self._write(
+            lambda connection: self._leases.claim(connection, thread_id, force=force)
+        )
+
+    def release(self, thread_id: ThreadId) -> None:
+        self._writer.append((Release(thread_id),))
+
+    async def post(self, request: Request) -> bool:
+        return await self._write(
+            lambda connection: post(connection, self._owners, request), durable=True
+        )
+
+    async def requests(self) -> Sequence[Request]:
+        return await self._write(self._inbox.take)
+
+    async def tail(self, thread_id: ThreadId, after: int) -> Sequence[Envelope] | None:
+        return await self._read(lambda connection: journal.read_tail(connection, thread_id, after))
+
+    async def recover(self) -> Sequence[RunId]:
+        def work(connection: apsw.Connection) -> list[RunId]:
+            interrupted = recover(connection, self._owners, self.owner)
+            remove_stale(self._owners)
+            return interrupted
+
+        return await self._write(work, durable=True)
+
+    async def unsettled(self) -> Sequence[tuple[ThreadId, RunId]]:
+        return await self._read(read_unsettled)
+
+    # --- threads ----------------------------------------------------------------------------
+
     async def load(self, thread_id: ThreadId) -> Transcript | None:
         return await self._read(lambda connection: journal.read_thread(connection, thread_id))
 
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
         return await self._read(
-            lambda connection: library.read_summaries(connection, self._owners, limit)
+            lambda connection: library.read_summaries(connection, self._owners, self.owner, limit)
         )
 
-    async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
-        return await self._read(lambda connection: library.read_wire(connection, run_id))
+    async def wire(self, run_id: RunId, after: int = -1) -> Sequence[WireEvent]:
+        return await self._read(lambda connection: library.read_wire(connection, run_id, after))
 
     async def draft(self, key: str) -> str:
         return await self._read(lambda connection: library.read_draft(connection, key))
 
     async def delete(self, thread_id: ThreadId) -> bool:
-        return await self._write(
-            lambda connection: library.delete_thread(connection, thread_id), durable=True
-        )
+        def work(connection: apsw.Connection) -> bool:
+            deleted = library.delete_thread(connection, thread_id)
+            self._leases.forget(thread_id)
+            return deleted
+
+        return await self._write(work, durable=True)
 
     async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
         await self._write(lambda connection: library.mark_read(connection, thread_id, seq))
 
     async def save_draft(self, key: str, text: str) -> None:
         await self._write(lambda connection: library.write_draft(connection, key, text))
-
-    async def recover(self) -> Sequence[RunId]:
-        def work(connection: apsw.Connection) -> list[RunId]:
-            interrupted = interrupt_orphans(connection, self._owners)
-            remove_stale(self._owners)
-            return interrupted
-
-        return await self._write(work, durable=True)
 
     def close(self) -> None:
         """Write what is queued and give everything back; blocks; idempotent.

@@ -15,42 +15,61 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import apsw
 
 from tui.core import events as e
-from tui.core.errors import StoreError
+from tui.core.errors import StoreError, TickertapeError
 from tui.core.events import Envelope
 from tui.core.models import ThreadId, WireEvent
+from tui.core.ports import StoreListener
 from tui.store import journal
 from tui.store.failures import store_error
+from tui.store.leases import Leases
 from tui.store.transactions import writing
 from tui.store.values import encode_text
+from tui.store.watch import Watch
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LogItem: TypeAlias = Envelope | WireEvent
 
 # Deltas must be on disk 250 ms after they were shown; this leaves the rest for the writing.
 INTERVAL = 0.15
 _RETRY_INTERVAL = 1.0
 
-# Written at once, and synced: what a person did, and what must not happen twice.
+# Written at once, and synced: what a person did, what must not happen twice, and what it takes to
+# find the remote run again.
 _URGENT = (
     e.MessageAdded,
+    e.MessageQueued,
+    e.MessageUnqueued,
+    e.ApprovalRequested,
     e.ApprovalDecided,
+    e.CancelRequested,
+    e.ContinuationChanged,
+    e.OutputsSubmitted,
     e.ToolStarted,
+    e.ToolFinished,
     e.RunStarted,
+    e.RunResumed,
     e.RunFinished,
     e.RunInterrupted,
 )
 
-# Events of a run that the store does not have (it was deleted meanwhile) are not kept.
+# Events of a run whose thread is held elsewhere by now, or was deleted, are not kept.
 _APPEND_WIRE = """
 INSERT OR IGNORE INTO wire_event (run_id, idx, at, mono, name, data)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM run WHERE id = ?1)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (
+  SELECT 1 FROM run r JOIN lease l ON l.thread_id = r.thread_id WHERE r.id = ?1 AND l.owner = ?7)
 """
 _TOUCH = """
 INSERT INTO meta (name, value) VALUES ('synced_at', ?1)
 ON CONFLICT (name) DO UPDATE SET value = ?1
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The thread is let go, behind everything appended so far."""
+
+    thread_id: ThreadId
 
 
 @dataclass(slots=True)
@@ -68,6 +87,8 @@ class _Job(Generic[T]):
             value = self.work(connection)
         except (apsw.Error, OSError) as error:
             self.result.set_exception(store_error(error, path))
+        except TickertapeError as error:
+            self.result.set_exception(error)
         except Exception as error:  # noqa: BLE001
             # It belongs to whoever waits; the writer's thread goes on.
             _log.exception("the store could not do its work")
@@ -80,19 +101,23 @@ class _Job(Generic[T]):
             self.result.set_exception(error)
 
 
-_Item: TypeAlias = Envelope | WireEvent | _Job[Any]
+LogItem: TypeAlias = Envelope | WireEvent | Release
+_Item: TypeAlias = LogItem | _Job[Any]
 
 
 class Writer:
     """Owns the writing connection and its thread. ``append`` and ``submit`` never block.
 
     Everything happens in the order in which it was given. What cannot be written is kept and
-    tried again: with the next thing that is urgent, and every second.
+    tried again: with the next thing that is urgent, and every second. What belongs to a thread
+    that another process has taken over is dropped.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, leases: Leases) -> None:
         self._connection = connection
         self._path = path
+        self._leases = leases
+        self._watch = Watch(connection, leases)
         self._queue: deque[_Item] = deque()
         self._changed = threading.Condition()
         self._due: float | None = None
@@ -100,7 +125,6 @@ class Writer:
         self._closing = False
         self._unsynced = False
         self._failure: StoreError | None = None
-        self._written: dict[ThreadId, int] = {}
         # A daemon, so that an interpreter that exits without close() does not wait for it.
         self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
@@ -109,8 +133,14 @@ class Writer:
 
     def append(self, items: Sequence[LogItem]) -> None:
         """Queue items of the log. Raises StoreError after close()."""
-        urgent = any(map(_is_urgent, items))
+        urgent = any(isinstance(item, Release) or _is_urgent(item) for item in items)
         self._put(items, urgent=urgent)
+
+    def listen(self, listener: StoreListener) -> None:
+        """Tell ``listener`` what happens besides what is appended here, from this thread."""
+        with self._changed:
+            self._watch.listener = listener
+            self._changed.notify()
 
     def submit(self, work: Callable[[apsw.Connection], T], *, durable: bool = False) -> Future[T]:
         """Queue work behind everything queued so far. The future raises StoreError."""
@@ -157,16 +187,22 @@ class Writer:
     # --- the writer's thread --------------------------------------------------------------------
 
     def _loop(self) -> None:
-        while batch := self._next_batch():
+        while (batch := self._next_batch()) is not None:
             self._work(batch)
             if self._closing and self._failure is not None:
                 return  # the disk refuses the last of it too; close() says so
+            self._watch.look()
+        self._let_go()
 
-    def _next_batch(self) -> list[_Item]:
-        """What to write now; waits for it. Empty when the store closes."""
+    def _next_batch(self) -> list[_Item] | None:
+        """What to write now; waits for it. Empty: it is time to look around. None: the end."""
         with self._changed:
-            while not (self._closing or self._urgent or self._is_due()):
+            while not (self._closing or self._urgent or self._is_due() or self._watch.is_due()):
                 self._changed.wait(self._patience())
+            if self._closing and not self._queue:
+                return None
+            if not (self._closing or self._urgent or self._is_due()):
+                return []
             batch = list(self._queue)
             self._queue.clear()
             self._due, self._urgent = None, False
@@ -176,7 +212,8 @@ class Writer:
         return self._due is not None and time.monotonic() >= self._due
 
     def _patience(self) -> float | None:
-        return None if self._due is None else max(0.0, self._due - time.monotonic())
+        moments = [each for each in (self._due, self._watch.due()) if each is not None]
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _work(self, batch: list[_Item]) -> None:
         while batch:
@@ -207,26 +244,42 @@ class Writer:
         for item in batch:
             if isinstance(item, _Job):
                 item.fail(failure)
+        if kept:
+            self._watch.tell_trouble(failure.problem)
 
     def _write(self, log: list[LogItem], *, durable: bool) -> None:
         self._set_durable(durable)
         if log:
-            threads: dict[ThreadId, list[Envelope]] = {}
-            for item in log:
-                if isinstance(item, Envelope):
-                    threads.setdefault(item.thread, []).append(item)
-            written: dict[ThreadId, int] = {}
             with writing(self._connection):
-                for thread_id, envelopes in threads.items():
-                    known = self._written.get(thread_id, 0)
-                    written[thread_id] = journal.append(
-                        self._connection, thread_id, envelopes, known
-                    )
-                wire = [item for item in log if isinstance(item, WireEvent)]
-                self._connection.executemany(_APPEND_WIRE, map(_wire_row, wire))
-            self._written.update(written)
+                refused = self._write_log(log)
             self._unsynced = not durable
+            self._watch.tell_lost(refused)
+            for item in log:
+                if isinstance(item, Release):
+                    self._leases.forget(item.thread_id)
         self._failure = None
+        self._watch.tell_trouble(None)
+
+    def _write_log(self, log: list[LogItem]) -> list[ThreadId]:
+        """Returns the threads that are not this process's to write."""
+        threads: dict[ThreadId, list[Envelope]] = {}
+        wire: list[WireEvent] = []
+        for item in log:
+            if isinstance(item, Envelope):
+                threads.setdefault(item.thread, []).append(item)
+            elif isinstance(item, WireEvent):
+                wire.append(item)
+        owner = self._leases.owner
+        refused = [
+            thread_id
+            for thread_id, envelopes in threads.items()
+            if not journal.append(self._connection, owner, thread_id, envelopes)
+        ]
+        self._connection.executemany(_APPEND_WIRE, (_wire_row(each, owner) for each in wire))
+        for item in log:
+            if isinstance(item, Release):
+                self._leases.release(self._connection, item.thread_id)
+        return refused
 
     def _run(self, job: _Job[Any]) -> None:
         before = self._connection.total_changes()
@@ -241,6 +294,13 @@ class Writer:
                 connection.execute(_TOUCH, (time.time(),))
             self._unsynced = False
 
+    def _let_go(self) -> None:
+        try:
+            self._leases.release_all(self._connection)
+        except apsw.Error:
+            # Leases are worth nothing without this process, so others take them over.
+            _log.warning("leases could not be given back", exc_info=True)
+
     def _set_durable(self, durable: bool) -> None:
         self._connection.pragma("synchronous", "FULL" if durable else "NORMAL")
 
@@ -249,6 +309,6 @@ def _is_urgent(item: LogItem) -> bool:
     return isinstance(item, Envelope) and isinstance(item.event, _URGENT)
 
 
-def _wire_row(event: WireEvent) -> tuple[str, int, float, float, str | bytes, str | bytes]:
+def _wire_row(event: WireEvent, owner: str) -> tuple[str | bytes | float, ...]:
     name, data = encode_text(event.name), encode_text(event.data)
-    return event.run_id, event.index, event.at, event.mono, name, data
+    return event.run_id, event.index, event.at, event.mono, name, data, owner
