@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes.provider import Pause, ScriptedProvider, Turn, called, said
-from tests.fakes.toolset import Always, FakeToolset, Function, broken, echo, for_ever
+from tests.engine.world import World
+from tests.fakes.provider import Pause, Turn, called, said
+from tests.fakes.toolset import Always, broken, echo, for_ever
 from tui.core import events as e
-from tui.core.errors import BusyError, ConfigError, NotFoundError, ProviderError, StoreError
+from tui.core.errors import BusyError, ConfigError, NotFoundError, ProviderError
 from tui.core.models import (
     Decision,
     Outcome,
@@ -23,110 +22,15 @@ from tui.core.models import (
     WireEvent,
 )
 from tui.core.ports import (
-    ApprovalPolicy,
     Ask,
     NewMessages,
-    Provider,
     Resume,
     ToolResults,
     WireFault,
     WireReceived,
 )
 from tui.core.services import RetryRun, SendMessage
-from tui.core.settings import Limits, Profile
-from tui.core.thread import Run, ToolCall
-from tui.core.transcript import Transcript
-from tui.engine.conversations import EngineConversations
-from tui.engine.library import EngineLibrary, EngineRunLog
-from tui.engine.threads import Threads
-from tui.store.memory_store import MemoryThreadStore
-
-
-@dataclass
-class Source:
-    """Hands out one provider for every profile but ``nowhere``."""
-
-    given: Provider
-
-    def profile(self, name: str | None) -> Profile:
-        if name == "absent":
-            raise ConfigError("There is no profile 'absent'.")
-        return Profile(name=name or "default")
-
-    async def provider(self, profile: Profile) -> Provider:
-        if profile.name == "nowhere":
-            raise ConfigError("The profile needs a key.", hint="Set it.")
-        return self.given
-
-
-class World:
-    """Services over a memory store and a scripted provider."""
-
-    def __init__(
-        self,
-        *turns: Turn,
-        functions: Mapping[str, Function] | None = None,
-        policy: ApprovalPolicy | None = None,
-        limits: Limits | None = None,
-        on_cancel: Outcome | Exception = Outcome.CANCELLED,
-    ) -> None:
-        self.store = MemoryThreadStore()
-        self.provider = ScriptedProvider(list(turns), on_cancel=on_cancel)
-        self.toolset = FakeToolset(functions or {"echo": echo})
-        self.threads = Threads(self.store)
-        self.conversations = EngineConversations(
-            threads=self.threads,
-            providers=Source(self.provider),
-            toolset=self.toolset,
-            policy=policy or Always(),
-            limits=limits or Limits(),
-            owner="test",
-        )
-        self.library = EngineLibrary(self.threads, self.conversations)
-        self.run_log = EngineRunLog(self.threads)
-        self._ids = itertools.count(1)
-
-    async def send(
-        self, text: str = "hello", *, profile: str | None = None, thread: str = "t"
-    ) -> str:
-        number = next(self._ids)
-        command = SendMessage(
-            thread_id=thread,
-            message_id=f"u{number}",
-            run_id=f"r{number}",
-            text=text,
-            profile=profile,
-        )
-        await self.conversations.send(command)
-        return command.run_id
-
-    async def ask(self, text: str = "hello", *, profile: str | None = None) -> Run:
-        return await self.finished(await self.send(text, profile=profile))
-
-    async def finished(self, run_id: str, thread: str = "t") -> Run:
-        subscription = await self.run_log.subscribe(thread)
-        changed = asyncio.Event()
-        subscription.feed.notify(changed.set)
-        async with asyncio.timeout(10):
-            while subscription.transcript.runs[run_id].active:
-                await changed.wait()
-                changed.clear()
-                for item in subscription.feed.drain():
-                    if isinstance(item, e.Envelope):
-                        subscription.transcript.apply(item)
-        subscription.feed.close()
-        return subscription.transcript.runs[run_id]
-
-    async def transcript(self, thread: str = "t") -> Transcript:
-        found = await self.store.load(thread)
-        assert found is not None
-        return found
-
-    async def call(self, run_id: str, call_id: str) -> ToolCall:
-        return (await self.transcript()).calls[run_id, call_id]
-
-    def events(self, kind: type[e.Event], thread: str = "t") -> list[e.Event]:
-        return [env.event for env in self.store.log[thread] if isinstance(env.event, kind)]
+from tui.core.settings import Limits
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +54,10 @@ async def test_an_answer_and_what_is_kept_of_it() -> None:
 async def test_the_users_text_is_durable_before_the_request_leaves() -> None:
     world = World(said("x"))
     world.store.broken = True
-    with pytest.raises(StoreError):
-        await world.send()
+    run = await world.finished(await world.send())
+    assert (run.outcome, run.error and run.error.code) == (Outcome.FAILED, "store")
     assert world.provider.requests == []
+    assert (await world.transcript()).path()[0].text == "hello"  # kept, and tried again
     world.store.broken = False
     assert (await world.ask("again")).outcome is Outcome.COMPLETED
 
@@ -284,8 +189,8 @@ async def test_a_person_decides_once(approved: bool) -> None:
     assert feed.drain()[-1].waiting
     assert world.toolset.called == []
     first = Decision(approved=approved, by="user", reason="so be it")
-    await world.conversations.decide(run_id, "c1", first)
-    await world.conversations.decide(run_id, "c1", Decision(approved=not approved, by="user"))
+    await world.conversations.decide("t", run_id, "c1", first)
+    await world.conversations.decide("t", run_id, "c1", Decision(approved=not approved, by="user"))
     run = await world.finished(run_id)
     assert run.outcome is Outcome.COMPLETED
     call = await world.call(run_id, "c1")
@@ -302,7 +207,7 @@ async def test_a_person_decides_once(approved: bool) -> None:
 async def test_a_decision_on_nothing_is_a_sentence() -> None:
     world = World()
     with pytest.raises(NotFoundError, match="nothing waits"):
-        await world.conversations.decide("r9", "c9", Decision(approved=True, by="user"))
+        await world.conversations.decide("t", "r9", "c9", Decision(approved=True, by="user"))
 
 
 async def test_cancel_while_text_streams_keeps_it_and_leaves_the_thread_usable() -> None:
@@ -310,8 +215,8 @@ async def test_cancel_while_text_streams_keeps_it_and_leaves_the_thread_usable()
     world = World([*said("part", end=None), Pause(gate)], said("next", message="m2"))
     run_id = await world.send()
     await world.provider.paused.wait()
-    await world.conversations.cancel(run_id)
-    await world.conversations.cancel(run_id)
+    await world.conversations.cancel("t", run_id)
+    await world.conversations.cancel("t", run_id)
     run = await world.finished(run_id)
     assert run.outcome is Outcome.CANCELLED
     assert world.provider.cancels == 1
@@ -324,7 +229,7 @@ async def test_cancel_while_the_session_is_being_opened() -> None:
     world.provider.opening = asyncio.Event()
     run_id = await world.send()
     await world.provider.paused.wait()
-    await world.conversations.cancel(run_id)
+    await world.conversations.cancel("t", run_id)
     world.provider.opening.set()
     assert (await world.finished(run_id)).outcome is Outcome.CANCELLED
     assert world.provider.given == []
@@ -343,7 +248,7 @@ async def test_cancel_while_the_message_is_being_written_down() -> None:
     world.store.barrier = slow_disk  # type: ignore[method-assign]  # for this test only
     sending = asyncio.create_task(world.send())
     await told.wait()
-    await world.conversations.cancel("r1")
+    await world.conversations.cancel("t", "r1")
     run_id = await sending
     assert (await world.finished(run_id)).outcome is Outcome.CANCELLED
     assert world.provider.requests == []
@@ -355,7 +260,7 @@ async def test_cancel_while_a_tool_runs_stops_the_tool() -> None:
     run_id = await world.send()
     while not world.toolset.running:
         await asyncio.sleep(0)
-    await world.conversations.cancel(run_id)
+    await world.conversations.cancel("t", run_id)
     run = await world.finished(run_id)
     assert run.outcome is Outcome.CANCELLED
     assert world.toolset.running == 0
@@ -372,7 +277,7 @@ async def test_a_run_that_finished_before_the_cancel_is_completed_and_whole() ->
     world = World([*said("the", end=None), Pause(gate)], rest, on_cancel=Outcome.COMPLETED)
     run_id = await world.send()
     await world.provider.paused.wait()
-    await world.conversations.cancel(run_id)
+    await world.conversations.cancel("t", run_id)
     run = await world.finished(run_id)
     assert run.outcome is Outcome.COMPLETED
     assert isinstance(world.provider.given[-1], Resume)
@@ -384,7 +289,7 @@ async def test_a_cancel_that_the_server_never_hears_says_so() -> None:
     world = World([Pause(gate)], on_cancel=ProviderError("refused"))
     run_id = await world.send()
     await world.provider.paused.wait()
-    await world.conversations.cancel(run_id)
+    await world.conversations.cancel("t", run_id)
     run = await world.finished(run_id)
     assert run.outcome is Outcome.CANCELLED
     assert "could not be told" in run.reason
@@ -597,7 +502,7 @@ async def test_closing_cancels_what_runs() -> None:
     world = World([Pause(gate)])
     run_id = await world.send()
     await world.provider.paused.wait()
-    await world.conversations.close()
+    await world.conversations.close(cancel=True)
     assert (await world.transcript()).runs[run_id].outcome is Outcome.CANCELLED
 
 

@@ -10,12 +10,17 @@ from typing import Protocol
 
 from tui.core import events as e
 from tui.core.errors import TickertapeError
-from tui.core.models import CallId, Decision, Need, RunId, ToolOutput, ToolSpec
+from tui.core.models import CallId, Decision, Need, RunId, ToolOutput, ToolSpec, ToolState
 from tui.core.ports import ApprovalPolicy, Ask, ToolResult, Toolset
 from tui.core.text import GrowingText
 from tui.core.thread import ToolCall
 
 _log = logging.getLogger(__name__)
+
+_STARTED_BEFORE = (
+    "The call had been started when the client ended, and whether it took effect is unknown. "
+    "It was not run again."
+)
 
 
 class CallRecorder(Protocol):
@@ -57,7 +62,11 @@ class Decisions:
 
 @dataclass(slots=True, kw_only=True)
 class CallRunner:
-    """Runs the calls of a required action side by side. ``timeout`` is in seconds per call."""
+    """Runs the calls of a required action side by side. ``timeout`` is in seconds per call.
+
+    ``before`` are calls of this run as an earlier process left them: what is decided stays
+    decided, what is done stays done, and what had started is never started again.
+    """
 
     run_id: RunId
     toolset: Toolset
@@ -66,6 +75,7 @@ class CallRunner:
     decisions: Decisions
     recorder: CallRecorder
     timeout: float
+    before: Mapping[CallId, ToolCall] = field(default_factory=dict)
 
     async def run(self, needs: Sequence[Need]) -> tuple[ToolResult, ...]:
         """One result for each need, in their order; never raises because of a call."""
@@ -77,6 +87,9 @@ class CallRunner:
         )
 
     async def _finish(self, need: Need) -> ToolOutput:
+        before = self.before.get(need.call_id)
+        if before is not None and before.state in (ToolState.DONE, ToolState.FAILED):
+            return ToolOutput(text=str(before.output), is_error=before.is_error)
         output = await self._output(need)
         self.recorder.emit(
             e.ToolFinished(call_id=need.call_id, output=output.text, is_error=output.is_error)
@@ -85,6 +98,9 @@ class CallRunner:
 
     async def _output(self, need: Need) -> ToolOutput:
         try:
+            before = self.before.get(need.call_id)
+            if before is not None and before.started_mono is not None:
+                return _failed(_STARTED_BEFORE)
             if problem := self.toolset.validate(need.name, need.arguments):
                 return _failed(problem.message)
             decision = await self._decision(need)
@@ -102,6 +118,9 @@ class CallRunner:
             return _failed(f"The tool failed: {type(error).__name__}: {error}")
 
     async def _decision(self, need: Need) -> Decision:
+        before = self.before.get(need.call_id)
+        if before is not None and before.decision is not None:
+            return before.decision
         call = ToolCall(
             call_id=need.call_id,
             run_id=self.run_id,

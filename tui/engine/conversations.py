@@ -1,114 +1,43 @@
-"""The Conversations service: sends messages, starts and stops runs, passes decisions on."""
+"""The Conversations service: what a reader can ask of a thread, whichever process holds it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
-from typing import Protocol
+import time
 
+from tui.core import codec
 from tui.core import events as e
-from tui.core.errors import BusyError, NotFoundError, StoreError, TickertapeError
+from tui.core.errors import BusyError, NotFoundError, TickertapeError
 from tui.core.models import (
     CallId,
     Decision,
-    JsonObject,
     MessageId,
     Outcome,
     PartInput,
-    Problem,
     Role,
     RunId,
-    WireEvent,
+    ThreadId,
 )
-from tui.core.ports import (
-    ApprovalPolicy,
-    Provider,
-    ResponseOpened,
-    RunRequest,
-    Toolset,
-    WireFault,
-    WireReceived,
-)
+from tui.core.ports import ApprovalPolicy, Request, Toolset
 from tui.core.services import RetryRun, SendMessage
-from tui.core.settings import Limits, Profile
+from tui.core.settings import Limits
+from tui.core.thread import QueuedMessage, Run
 from tui.core.transcript import Transcript
-from tui.engine.calls import Decisions
-from tui.engine.run import RunLoop
+from tui.engine.runs import ProviderSource, Runs, Stop
 from tui.engine.threads import ThreadLog, Threads
 
 _log = logging.getLogger(__name__)
 
 _TITLE_LENGTH = 60
 _MARKUP = ("```", "~~~", "[[", "---")  # lines that open a block and say nothing
-_LEAVE_TIMEOUT = 6.0
-
-
-class ProviderSource(Protocol):
-    """Where providers come from: starts what a profile needs, once."""
-
-    def profile(self, name: str | None) -> Profile:
-        """The profile of that name, or the default. Raises ConfigError."""
-        ...
-
-    async def provider(self, profile: Profile) -> Provider:
-        """A provider ready to use; raises TickertapeError when it cannot be had."""
-        ...
-
-
-@dataclass(slots=True)
-class _ActiveRun:
-    """A run that this process drives."""
-
-    log: ThreadLog
-    decisions: Decisions = field(default_factory=Decisions)
-    loop: RunLoop | None = None
-    task: asyncio.Task[None] | None = None
-    stopping: bool = False
-
-    def stop(self) -> None:
-        """End it as cancelled, wherever it is."""
-        self.stopping = True
-        if self.loop is not None:
-            self.loop.cancel()
-        elif self.task is not None:
-            self.task.cancel()
-
-
-@dataclass(slots=True)
-class _LogRecorder:
-    """Writes what a run reports into its thread's log."""
-
-    log: ThreadLog
-    run_id: RunId
-
-    def emit(self, event: e.Event, *, turn: int | None = None, wire: int | None = None) -> None:
-        self.log.append(event, run=self.run_id, turn=turn, wire=wire)
-
-    def wire(self, received: WireReceived | ResponseOpened) -> None:
-        if isinstance(received, WireReceived):
-            self.log.append_wire(
-                WireEvent(
-                    run_id=self.run_id,
-                    index=received.index,
-                    at=received.at,
-                    mono=received.mono,
-                    name=received.name,
-                    data=received.data,
-                )
-            )
-
-    async def fault(self, fault: WireFault) -> Outcome | None:
-        """Without a server in between, a broken stream is all that can be played."""
-        breaks = fault.kind in ("disconnect", "truncate", "stall")
-        return Outcome.DISCONNECTED if breaks else None
-
-    async def barrier(self) -> None:
-        await self.log.hub.store.barrier()
+_HAND_OVER_TIMEOUT = 2.0
+_HAND_OVER_POLL = 0.1
+_LEFT = "It was left as it is."
 
 
 class EngineConversations:
-    """Commands on threads. Everything happens on one event loop; runs are its tasks."""
+    """Commands on threads. Everything happens on one event loop."""
 
     def __init__(
         self,
@@ -122,41 +51,99 @@ class EngineConversations:
     ) -> None:
         self._threads = threads
         self._providers = providers
-        self._toolset = toolset
-        self._policy = policy
-        self._limits = limits
-        self._owner = owner
-        self._active: dict[RunId, _ActiveRun] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._said: set[str] = set()
+        self._closing = False
+        self._runs = Runs(
+            threads=threads,
+            providers=providers,
+            toolset=toolset,
+            policy=policy,
+            limits=limits,
+            owner=owner,
+            ended=self._run_ended,
+        )
+
+    # --- messages --------------------------------------------------------------------------
 
     async def send(self, command: SendMessage) -> None:
-        profile = self._providers.profile(command.profile)
-        async with self._lock(command.thread_id):
-            log = await self._threads.log(command.thread_id)
-            transcript = log.transcript
-            if command.message_id in transcript.messages:
-                return
-            _refuse_second_run(transcript)
-            if transcript.seq == 0:
-                title = title_of(command.text)
-                log.append(e.ThreadCreated(title=title, profile=profile.name))
-            elif command.profile and transcript.profile != profile.name:
-                log.append(e.ThreadChanged(profile=profile.name))
-            if not command.profile:
-                profile = self._providers.profile(transcript.profile)
-            message = e.MessageAdded(
-                message_id=command.message_id,
-                parent_id=transcript.leaf_id,
-                role=Role.USER,
-                parts=(PartInput(text=command.text),),
-            )
+        self._providers.profile(command.profile)
+        message = e.MessageQueued(
+            message_id=command.message_id,
+            run_id=command.run_id,
+            parts=(PartInput(text=command.text),),
+            profile=command.profile,
+        )
+        try:
+            async with self._threads.writing(command.thread_id) as log:
+                await self._accept(log, message, queue=command.queue)
+        except BusyError:
+            if not (command.queue and await self._ask_holder(command.thread_id, message)):
+                raise
+
+    async def _accept(self, log: ThreadLog, message: e.MessageQueued, *, queue: bool) -> None:
+        """Send the message now, or let it wait for the run that is going on."""
+        transcript = log.transcript
+        if message.message_id in transcript.messages or message.message_id in transcript.queue:
+            return
+        if transcript.active_run() is None:
+            await self._answer(log, message)
+        elif queue:
             log.append(message)
-            await self._begin(log, command.run_id, command.message_id, profile)
+            await self._threads.store.barrier()
+        else:
+            _refuse_second_run(transcript)
+
+    async def _answer(self, log: ThreadLog, message: e.MessageQueued | QueuedMessage) -> None:
+        """Put the message below the leaf and start its run."""
+        transcript = log.transcript
+        profile = self._providers.profile(message.profile or transcript.profile or None)
+        self._close_interrupted(log)
+        if transcript.seq == 0:
+            title = title_of("\n".join(part.text for part in message.parts))
+            log.append(e.ThreadCreated(title=title, profile=profile.name))
+        elif transcript.profile != profile.name and message.profile:
+            log.append(e.ThreadChanged(profile=profile.name))
+        message_id = message.id if isinstance(message, QueuedMessage) else message.message_id
+        added = e.MessageAdded(
+            message_id=message_id,
+            parent_id=transcript.leaf_id,
+            role=Role.USER,
+            author=message.author,
+            parts=message.parts,
+        )
+        log.append(added)
+        await self._runs.begin(log, message.run_id, message_id, profile)
+
+    async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        async with self._threads.writing(thread_id) as log:
+            if message_id in log.transcript.queue:
+                log.append(e.MessageUnqueued(message_id=message_id))
+                await self._threads.store.barrier()
+
+    async def send_queued(self, thread_id: ThreadId) -> None:
+        async with self._threads.writing(thread_id) as log:
+            _refuse_second_run(log.transcript)
+            await self._answer_first(log)
+
+    async def _answer_first(self, log: ThreadLog) -> None:
+        waiting = next(iter(log.transcript.queue.values()), None)
+        if waiting is not None:
+            await self._answer(log, waiting)
+
+    async def _run_ended(self, log: ThreadLog, run: Run) -> None:
+        """After a completed run the message that waited longest goes out."""
+        if run.outcome is not Outcome.COMPLETED or self._closing:
+            return
+        async with log.commands:
+            if log.transcript.active_run() is not None:
+                return
+            try:
+                await self._answer_first(log)
+            except TickertapeError as error:
+                # It stays in the queue, where the reader sees it.
+                _log.warning("a queued message could not be sent: %s", error)
 
     async def retry(self, command: RetryRun) -> None:
-        async with self._lock(command.thread_id):
-            log = await self._threads.log(command.thread_id)
+        async with self._threads.writing(command.thread_id) as log:
             if command.run_id in log.transcript.runs:
                 return
             _refuse_second_run(log.transcript)
@@ -164,125 +151,126 @@ class EngineConversations:
             if run is None:
                 raise NotFoundError("That run is not in this thread.", hint="Reload the thread.")
             profile = self._providers.profile(log.transcript.profile or run.profile)
+            self._close_interrupted(log)
             log.append(e.LeafSelected(message_id=run.parent_id))
-            await self._begin(log, command.run_id, run.parent_id, profile)
+            await self._runs.begin(log, command.run_id, run.parent_id, profile)
 
-    async def cancel(self, run_id: RunId) -> None:
-        active = self._active.get(run_id)
-        if active is None or active.stopping:
-            return
-        active.log.append(e.CancelRequested(), run=run_id)
-        active.stop()
+    # --- runs ------------------------------------------------------------------------------
 
-    async def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> None:
-        active = self._active.get(run_id)
-        if active is None:
-            raise NotFoundError(
-                "That run is not going on in this process, so nothing waits for a decision.",
-                hint="Retry the run.",
+    async def cancel(self, thread_id: ThreadId, run_id: RunId) -> None:
+        if not self._runs.cancel(run_id):
+            await self._threads.store.post(
+                Request(thread_id=thread_id, kind="cancel", run_id=run_id)
             )
-        active.decisions.decide(call_id, decision)
 
-    async def close(self) -> None:
-        """Cancel every run, remote ones too, and wait until each has its end in the log."""
-        for run_id in list(self._active):
-            await self.cancel(run_id)
-        tasks = [active.task for active in self._active.values() if active.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=_LEAVE_TIMEOUT)
-
-    async def stop_thread(self, thread_id: str) -> None:
-        """Cancel the runs of one thread and wait for their ends."""
-        runs = {key: run for key, run in self._active.items() if _thread_of(run) == thread_id}
-        for run_id in runs:
-            await self.cancel(run_id)
-        tasks = [run.task for run in runs.values() if run.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=_LEAVE_TIMEOUT)
-
-    # --- runs -----------------------------------------------------------------------------------
-
-    async def _begin(
-        self, log: ThreadLog, run_id: RunId, parent_id: MessageId, profile: Profile
+    async def decide(
+        self, thread_id: ThreadId, run_id: RunId, call_id: CallId, decision: Decision
     ) -> None:
-        """Write the run down, then start it; what the user typed is safe before anything leaves."""
-        started = e.RunStarted(
-            parent_id=parent_id,
-            profile=profile.name,
-            model=profile.model or "",
-            owner=self._owner,
-        )
-        log.append(started, run=run_id)
-        active = self._active[run_id] = _ActiveRun(log)  # it can be cancelled from here on
-        try:
-            await self._threads.store.barrier()
-        except StoreError as error:
-            del self._active[run_id]
-            failed = e.RunFinished(outcome=Outcome.FAILED, error=error.problem)
-            log.append(failed, run=run_id)
-            raise
-        if active.stopping:
-            del self._active[run_id]
-            log.append(e.RunFinished(outcome=Outcome.CANCELLED), run=run_id)
+        if self._runs.decide(run_id, call_id, decision):
             return
-        active.task = asyncio.create_task(self._drive(active, run_id, profile))
+        data = {"call_id": call_id, "decision": codec.encode(decision)}
+        request = Request(thread_id=thread_id, kind="decide", run_id=run_id, data=data)
+        if await self._threads.store.post(request):
+            return
+        async with self._threads.writing(thread_id) as log:
+            run = log.transcript.interrupted_run()
+            if run is None or run.id != run_id:
+                raise NotFoundError(
+                    "That run is over, so nothing waits for a decision.", hint="Retry the run."
+                )
+            await self._resume(log, run)
+            self._runs.decide(run_id, call_id, decision)
 
-    async def _drive(self, active: _ActiveRun, run_id: RunId, profile: Profile) -> None:
+    async def resume(self, thread_id: ThreadId) -> None:
         try:
-            request = await self._request(active.log, run_id, profile)
-            provider = await self._providers.provider(profile)
-            active.loop = RunLoop(
-                provider=provider,
-                toolset=self._toolset,
-                policy=self._policy,
-                recorder=_LogRecorder(active.log, run_id),
-                limits=self._limits,
-                decisions=active.decisions,
-            )
-            await active.loop.run(request)
-        except asyncio.CancelledError:
-            if not active.stopping:
-                raise
-            active.log.append(e.RunFinished(outcome=Outcome.CANCELLED), run=run_id)
-        except TickertapeError as error:
-            failed = e.RunFinished(outcome=Outcome.FAILED, error=error.problem)
-            active.log.append(failed, run=run_id)
-        except Exception as error:  # noqa: BLE001
-            # The thread must be ready for the next message, whatever broke here.
-            _log.exception("run %s could not be started", run_id)
-            message = f"Something broke inside: {type(error).__name__}: {error}"
-            problem = Problem(code="internal", message=message, hint="The log has the details.")
-            active.log.append(e.RunFinished(outcome=Outcome.FAILED, error=problem), run=run_id)
-        finally:
-            self._active.pop(run_id, None)
+            async with self._threads.writing(thread_id) as log:
+                await self._resume_interrupted(log)
+        except BusyError:
+            await self._take_over(thread_id)
 
-    async def _request(self, log: ThreadLog, run_id: RunId, profile: Profile) -> RunRequest:
-        transcript = log.transcript
-        tools = tuple(await self._toolset.specs()) if profile.tools else ()
-        self._tell_tool_problems(log, run_id)
-        return RunRequest(
-            thread_id=transcript.thread_id,
-            run_id=run_id,
-            history=transcript.history(),
-            tools=tools,
-            instructions=profile.instructions,
-            additional_instructions=profile.additional_instructions,
-            model=profile.model,
-            continuation=_continuation(transcript, profile.name),
-            options=profile.options,
+    async def _resume_interrupted(self, log: ThreadLog) -> None:
+        run = log.transcript.interrupted_run()
+        if run is not None:
+            await self._resume(log, run)
+
+    async def _resume(self, log: ThreadLog, run: Run) -> None:
+        await self._runs.resume(log, run, self._providers.profile(run.profile))
+
+    async def _take_over(self, thread_id: ThreadId) -> None:
+        """Ask the process that holds the thread for it; one that does not answer is robbed."""
+        await self._threads.store.post(Request(thread_id=thread_id, kind="hand_over"))
+        end = time.monotonic() + _HAND_OVER_TIMEOUT
+        while True:
+            robbing = time.monotonic() > end
+            try:
+                async with self._threads.writing(thread_id, force=robbing) as log:
+                    await self._resume_interrupted(log)
+                    return
+            except BusyError:
+                if robbing:
+                    raise
+                await asyncio.sleep(_HAND_OVER_POLL)
+
+    async def leave(self, thread_id: ThreadId) -> None:
+        async with self._threads.writing(thread_id) as log:
+            self._close_interrupted(log)
+            await self._threads.store.barrier()
+
+    def _close_interrupted(self, log: ThreadLog) -> None:
+        run = log.transcript.interrupted_run()
+        if run is not None:
+            left = e.RunFinished(outcome=Outcome.CANCELLED, reason=_LEFT)
+            log.append(left, run=run.id)
+
+    async def settle(self) -> None:
+        """Ask what became of the runs that were left to this start."""
+        for thread_id, _ in await self._threads.store.unsettled():
+            try:
+                await self.resume(thread_id)
+            except TickertapeError as error:
+                # It stays interrupted, and the reader can ask again.
+                _log.info("a run could not be settled: %s", error)
+
+    # --- other processes -------------------------------------------------------------------
+
+    async def _ask_holder(self, thread_id: ThreadId, message: e.MessageQueued) -> bool:
+        data = codec.encode(message)
+        return await self._threads.store.post(
+            Request(thread_id=thread_id, kind="queue", run_id=message.run_id, data=data)
         )
 
-    def _tell_tool_problems(self, log: ThreadLog, run_id: RunId) -> None:
-        """Say once what is wrong with the user's tool files, where it is noticed: in a run."""
-        for problem in self._toolset.problems():
-            text = f"{problem.message} {problem.hint}".strip()
-            if text not in self._said:
-                self._said.add(text)
-                log.append(e.NoticeAdded(text=text), run=run_id)
+    async def obey(self, request: Request) -> None:
+        """Do what another process asks for a thread that is held here."""
+        match request.kind:
+            case "cancel":
+                self._runs.cancel(request.run_id)
+            case "decide":
+                decision = codec.decode(Decision, request.data["decision"])
+                self._runs.decide(request.run_id, request.data["call_id"], decision)
+            case "queue":
+                message = codec.decode(e.MessageQueued, request.data)
+                async with self._threads.writing(request.thread_id) as log:
+                    await self._accept(log, message, queue=True)
+            case "hand_over":
+                await self._runs.end_all(Stop.LET_GO, request.thread_id)
 
-    def _lock(self, thread_id: str) -> asyncio.Lock:
-        """One command at a time per thread: looking and then writing must not interleave."""
-        return self._locks.setdefault(thread_id, asyncio.Lock())
+    async def lost(self, thread_id: ThreadId) -> None:
+        """Another process took the thread: what is driven here goes on there."""
+        log = self._threads.lost(thread_id)
+        await self._runs.end_all(Stop.LOST, thread_id)
+        if log is not None:
+            await self._threads.reload(log)
+
+    # --- ends ------------------------------------------------------------------------------
+
+    async def close(self, *, cancel: bool) -> None:
+        """Cancel every run, remote ones too, or let them go; each has its end in the log then."""
+        self._closing = True
+        await self._runs.end_all(Stop.CANCEL if cancel else Stop.LET_GO)
+
+    async def stop_thread(self, thread_id: ThreadId) -> None:
+        """Cancel the runs of one thread and wait for their ends."""
+        await self._runs.end_all(Stop.CANCEL, thread_id)
 
 
 def title_of(text: str) -> str:
@@ -294,22 +282,9 @@ def title_of(text: str) -> str:
     return line[: _TITLE_LENGTH - 1].rstrip() + "…"
 
 
-def _thread_of(run: _ActiveRun) -> str:
-    return run.log.transcript.thread_id
-
-
 def _refuse_second_run(transcript: Transcript) -> None:
     if transcript.active_run() is not None:
         raise BusyError(
             "This thread is still answering.",
             hint="Wait for the answer or cancel it; your text is kept.",
         )
-
-
-def _continuation(transcript: Transcript, profile: str) -> JsonObject | None:
-    """What the newest run of the selected path with this profile left behind."""
-    path = {message.id for message in transcript.path()}
-    for run in reversed(list(transcript.runs.values())):
-        if run.continuation and run.profile == profile and run.parent_id in path:
-            return run.continuation
-    return None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tui.core import events as e
 from tui.core.errors import NotFoundError
 from tui.core.feed import Feed
-from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.models import Problem, RunId, ThreadId, ThreadSummary, WireEvent
 from tui.core.services import Subscription
 from tui.engine.conversations import EngineConversations
 from tui.engine.threads import Threads
@@ -22,29 +21,27 @@ class EngineLibrary:
         self._conversations = conversations
 
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
-        return await self._threads.store.threads(limit)
+        found = await self._threads.summaries(limit)
+        self._threads.announcements.listed(found, limit)
+        return found
 
     async def rename(self, thread_id: ThreadId, title: str) -> None:
-        log = await self._threads.log(thread_id)
-        if log.transcript.seq == 0:
-            raise NotFoundError("There is no such thread.", hint="See: tickertape threads list")
-        log.append(e.ThreadChanged(title=title))
-        await self._threads.store.barrier()
+        async with self._threads.writing(thread_id) as log:
+            if log.transcript.seq == 0:
+                raise _no_such_thread()
+            log.append(e.ThreadChanged(title=title))
+            await self._threads.store.barrier()
 
     async def delete(self, thread_id: ThreadId) -> None:
         await self._conversations.stop_thread(thread_id)
-        gone = await self._threads.store.delete(thread_id)
-        self._threads.forget(thread_id)
+        async with self._threads.writing(thread_id):
+            gone = await self._threads.store.delete(thread_id)
+            self._threads.forget(thread_id)
         if not gone:
-            raise NotFoundError("There is no such thread.", hint="See: tickertape threads list")
-        summary = ThreadSummary(id=thread_id, title="", created_at=0.0, updated_at=0.0)
-        self._threads.announce(replace(summary, deleted=True))
+            raise _no_such_thread()
 
     async def mark_read(self, thread_id: ThreadId) -> None:
-        log = await self._threads.log(thread_id)
-        log.read_seq = log.transcript.seq
-        await self._threads.store.mark_read(thread_id, log.read_seq)
-        self._threads.announce(log.summary())
+        await self._threads.mark_read(thread_id)
 
     async def draft(self, key: str) -> str:
         return await self._threads.store.draft(key)
@@ -53,7 +50,10 @@ class EngineLibrary:
         await self._threads.store.save_draft(key, text)
 
     def watch(self) -> Feed[ThreadSummary]:
-        return self._threads.watch()
+        return self._threads.announcements.watch()
+
+    def storage(self) -> Feed[Problem | None]:
+        return self._threads.announcements.storage()
 
 
 class EngineRunLog:
@@ -68,3 +68,7 @@ class EngineRunLog:
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
         return await self._threads.store.wire(run_id)
+
+
+def _no_such_thread() -> NotFoundError:
+    return NotFoundError("There is no such thread.", hint="See: tickertape threads list")

@@ -1,17 +1,25 @@
-"""Open threads: number their envelopes, keep their transcripts, tell whoever watches."""
+"""Open threads: number their envelopes, follow what other processes write, tell whoever watches.
+
+A thread is written by one process at a time. ``Threads.writing`` claims it for a block; a run
+holds it until it ends. While nobody here holds it, what others write is read from the store.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tui.core import events as e
 from tui.core.feed import Feed
 from tui.core.models import RunId, RunState, ThreadId, ThreadSummary, WireEvent
 from tui.core.ports import ThreadStore
-from tui.core.services import LogItem
+from tui.core.services import LogItem, ThreadReloaded
 from tui.core.transcript import Transcript
+from tui.engine.announcements import Announcements
 
 # Events after which a thread's line in the library may look different.
 _NEWS = (
@@ -19,6 +27,7 @@ _NEWS = (
     e.ThreadChanged,
     e.MessageAdded,
     e.RunStarted,
+    e.RunResumed,
     e.RunFinished,
     e.RunInterrupted,
     e.ApprovalRequested,
@@ -26,14 +35,29 @@ _NEWS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ThreadLog:
-    """One thread that this process writes: every envelope of it is made here, in order."""
+    """One open thread. While ``held``, every envelope of it is made here, in order.
+
+    ``seq`` is that of the last envelope that subscribers were given. ``transcript`` may be behind
+    it while the thread is not held; claiming it brings it up to date.
+    """
 
     transcript: Transcript
     hub: Threads
+    seq: int = 0
     read_seq: int = 0
     subscribers: list[Feed[LogItem]] = field(default_factory=list)
+    users: int = 0
+    held: bool = False
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    commands: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wire_seen: dict[RunId, int] = field(default_factory=dict)
+
+    @property
+    def thread_id(self) -> ThreadId:
+        """Which thread it is."""
+        return self.transcript.thread_id
 
     def append(
         self,
@@ -45,8 +69,8 @@ class ThreadLog:
     ) -> e.Envelope:
         """Give the event its place in the log; it is queued for disk and seen by everyone."""
         envelope = e.Envelope(
-            thread=self.transcript.thread_id,
-            seq=self.transcript.seq + 1,
+            thread=self.thread_id,
+            seq=self.seq + 1,
             at=time.time(),
             mono=time.monotonic(),
             event=event,
@@ -54,17 +78,39 @@ class ThreadLog:
             turn=turn,
             wire=wire,
         )
+        self.seq = envelope.seq
         self.transcript.apply(envelope)
         self.hub.store.append((envelope,))
         self._publish(envelope)
         if isinstance(event, _NEWS):
-            self.hub.announce(self.summary())
+            self.hub.announcements.announce(self.summary())
         return envelope
 
     def append_wire(self, event: WireEvent) -> None:
         """Queue a raw event for disk and show it."""
         self.hub.store.append_wire((event,))
-        self._publish(event)
+        self.take_wire(event)
+
+    def take(self, envelope: e.Envelope) -> None:
+        """Pass on what another process has written."""
+        if self.transcript.seq == self.seq:
+            self.transcript.apply(envelope)
+        self.seq = envelope.seq
+        self._publish(envelope)
+
+    def take_wire(self, event: WireEvent) -> None:
+        """Pass on a raw event, once."""
+        if event.index > self.wire_seen.get(event.run_id, -1):
+            self.wire_seen[event.run_id] = event.index
+            self._publish(event)
+
+    def start_over(self, transcript: Transcript) -> None:
+        """What was written cannot be followed: everyone gets the thread as it is now."""
+        self.transcript = transcript
+        self.seq = self.read_seq = transcript.seq
+        if self.subscribers:
+            for feed in tuple(self.subscribers):
+                feed.push(ThreadReloaded(transcript=copy.deepcopy(transcript)))
 
     def _publish(self, item: LogItem) -> None:
         # A copy: a reader on another thread may leave meanwhile.
@@ -72,7 +118,7 @@ class ThreadLog:
             feed.push(item)
 
     def summary(self) -> ThreadSummary:
-        """The thread as the library lists it."""
+        """The thread as the library lists it, while it is held."""
         t = self.transcript
         run = t.active_run()
         return ThreadSummary(
@@ -84,6 +130,7 @@ class ThreadLog:
             messages=len(t.messages),
             running=run is not None,
             waiting=run is not None and run.state is RunState.WAITING,
+            interrupted=t.interrupted_run() is not None,
             unread=t.seq > self.read_seq,
         )
 
@@ -93,61 +140,160 @@ class Threads:
 
     def __init__(self, store: ThreadStore) -> None:
         self.store = store
+        self.announcements = Announcements()
         self._open: dict[ThreadId, ThreadLog] = {}
-        # Replaced, never changed in place: watchers come and go from other threads.
-        self._watchers: tuple[Feed[ThreadSummary], ...] = ()
 
-    async def log(self, thread_id: ThreadId) -> ThreadLog:
-        """The log of a thread, read from the store unless a run here is writing to it."""
-        known = self._open.get(thread_id)
-        if known is not None and known.transcript.active_run() is not None:
-            return known
-        transcript = await self.store.load(thread_id) or Transcript(thread_id)
-        return self._adopt(transcript)
+    # --- writing ---------------------------------------------------------------------------
 
-    def _adopt(self, transcript: Transcript) -> ThreadLog:
-        known = self._open.get(transcript.thread_id)
-        if known is None:
-            known = ThreadLog(transcript, self, read_seq=transcript.seq)
-            self._open[transcript.thread_id] = known
-        elif transcript.seq > known.transcript.seq:
-            # Another process has written to it while it was idle here.
-            known.transcript = transcript
-        return known
+    @asynccontextmanager
+    async def writing(
+        self, thread_id: ThreadId, *, force: bool = False
+    ) -> AsyncIterator[ThreadLog]:
+        """The thread's log, up to date and ours to append to; one command at a time.
+
+        Raises BusyError while another process holds the thread, unless ``force``.
+        """
+        log = await self.hold(thread_id, force=force)
+        try:
+            async with log.commands:
+                yield log
+        finally:
+            self.let_go(log)
+
+    async def hold(self, thread_id: ThreadId, *, force: bool = False) -> ThreadLog:
+        """Claim the thread until ``let_go``; may be done several times over."""
+        log = self._log(thread_id)
+        log.users += 1
+        try:
+            async with log.reading:
+                if not log.held:
+                    await self._claim(log, force=force)
+        except BaseException:
+            self.let_go(log)
+            raise
+        return log
+
+    def hold_again(self, log: ThreadLog) -> None:
+        """Keep a log that is held already for longer than the block that holds it."""
+        log.users += 1
+
+    def let_go(self, log: ThreadLog) -> None:
+        """The counterpart of ``hold``: the last one gives the thread to whoever wants it."""
+        log.users -= 1
+        if log.users == 0:
+            log.held = False
+            self.store.release(log.thread_id)
+            self._close_unused(log)
+
+    async def _claim(self, log: ThreadLog, *, force: bool) -> None:
+        written = await self.store.claim(log.thread_id, force=force)
+        if written != log.seq and log.subscribers:
+            await self._follow(log)
+        if log.transcript.seq != written:
+            loaded = await self.store.load(log.thread_id)
+            log.transcript = loaded or Transcript(log.thread_id)
+            log.seq = log.read_seq = log.transcript.seq
+        log.held = True
+
+    def lost(self, thread_id: ThreadId) -> ThreadLog | None:
+        """Another process took the thread: what is appended from now on would not be kept."""
+        log = self._open.get(thread_id)
+        if log is not None:
+            log.held = False
+        return log
+
+    # --- following -------------------------------------------------------------------------
+
+    async def catch_up(self) -> None:
+        """Pass on what other processes have written to the threads that are open here."""
+        for log in self.opened():
+            if log.subscribers and not log.held:
+                async with log.reading:
+                    if not log.held:
+                        await self._follow(log)
+        if self.announcements.watched:
+            self.announcements.compare(await self.summaries(self.announcements.limit))
+
+    async def reload(self, log: ThreadLog) -> None:
+        """Read the thread anew, whatever is known of it here."""
+        async with log.reading:
+            log.start_over(await self.store.load(log.thread_id) or Transcript(log.thread_id))
+
+    async def _follow(self, log: ThreadLog) -> None:
+        """Give subscribers what was written behind ``log.seq``; they have all of it then."""
+        missed = await self.store.tail(log.thread_id, log.seq)
+        if missed is None:
+            loaded = await self.store.load(log.thread_id)
+            if loaded is not None or log.seq > 0:
+                log.start_over(loaded or Transcript(log.thread_id))
+            return
+        for run_id in dict.fromkeys(each.run for each in missed if each.run is not None):
+            for event in await self.store.wire(run_id, log.wire_seen.get(run_id, -1)):
+                log.take_wire(event)
+        for envelope in missed:
+            log.take(envelope)
 
     async def subscribe(self, thread_id: ThreadId) -> tuple[Transcript, Feed[LogItem]]:
         """A copy of the thread as it is now, and a feed of everything later."""
-        log = await self.log(thread_id)
-        feed: Feed[LogItem] = Feed(on_close=lambda closed: log.subscribers.remove(closed))
+        log = self._log(thread_id)
+        feed: Feed[LogItem] = Feed(on_close=lambda closed: self._leave(log, closed))
+        first = not log.subscribers
         log.subscribers.append(feed)
-        copy = await self.store.load(thread_id) or Transcript(thread_id)
-        later = [item for item in feed.drain() if _is_later(item, copy.seq)]
+        async with log.reading:
+            transcript = await self.store.load(thread_id) or Transcript(thread_id)
+            if not log.held:
+                if first:
+                    log.seq = transcript.seq
+                else:
+                    await self._follow(log)
+        later = [item for item in feed.drain() if _is_later(item, transcript.seq)]
         for item in later:
             feed.push(item)
-        return copy, feed
+        return transcript, feed
 
-    def watch(self) -> Feed[ThreadSummary]:
-        """Summaries as they change."""
-        feed: Feed[ThreadSummary] = Feed(on_close=self._unwatch)
-        self._watchers = (*self._watchers, feed)
-        return feed
+    def _leave(self, log: ThreadLog, feed: Feed[LogItem]) -> None:
+        log.subscribers.remove(feed)
+        self._close_unused(log)
 
-    def _unwatch(self, feed: Feed[ThreadSummary]) -> None:
-        self._watchers = tuple(each for each in self._watchers if each is not feed)
+    # --- the list --------------------------------------------------------------------------
 
-    def announce(self, summary: ThreadSummary) -> None:
-        """Tell the watchers how a thread looks now."""
-        for feed in self._watchers:
-            feed.push(summary)
+    async def summaries(self, limit: int | None) -> Sequence[ThreadSummary]:
+        """The newest first; of threads that are held here, as they are this moment."""
+        listed = await self.store.threads(limit)
+        held = {log.thread_id: log.summary() for log in self.opened() if log.held and log.seq}
+        return [held.get(each.id, each) for each in listed]
 
-    def forget(self, thread_id: ThreadId) -> ThreadLog | None:
-        """Drop a thread that was deleted."""
-        return self._open.pop(thread_id, None)
+    async def mark_read(self, thread_id: ThreadId) -> None:
+        """All there is now has been seen."""
+        log = self._open.get(thread_id)
+        if log is None:
+            loaded = await self.store.load(thread_id)
+            seq = 0 if loaded is None else loaded.seq
+        else:
+            seq = log.read_seq = log.seq
+        await self.store.mark_read(thread_id, seq)
+        self.announcements.seen(thread_id)
+
+    def forget(self, thread_id: ThreadId) -> None:
+        """Drop a thread that was deleted; whoever looks at it sees an empty one."""
+        log = self._open.get(thread_id)
+        if log is not None:
+            log.transcript, log.seq = Transcript(thread_id), 0
+        self.announcements.deleted(thread_id)
 
     def opened(self) -> Sequence[ThreadLog]:
         """All that are open."""
         return tuple(self._open.values())
 
+    def _log(self, thread_id: ThreadId) -> ThreadLog:
+        if thread_id not in self._open:
+            self._open[thread_id] = ThreadLog(Transcript(thread_id), self)
+        return self._open[thread_id]
+
+    def _close_unused(self, log: ThreadLog) -> None:
+        if not log.users and not log.subscribers and self._open.get(log.thread_id) is log:
+            del self._open[log.thread_id]
+
 
 def _is_later(item: LogItem, seq: int) -> bool:
-    return isinstance(item, WireEvent) or item.seq > seq
+    return not isinstance(item, e.Envelope) or item.seq > seq

@@ -1,0 +1,59 @@
+"""What the log says of an interrupted run: where it goes on, and what must not happen twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tui.core.models import CallId, Need, ToolOrigin, ToolState
+from tui.core.thread import Run, ToolCall
+from tui.core.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """``needs`` are the calls that the engine had begun to work on, as the provider named them.
+
+    ``calls`` are all calls of the run, ``shown`` is whether anything came from the provider,
+    ``wire_events`` how many raw events are kept.
+    """
+
+    rounds: int = 0
+    calls: Mapping[CallId, ToolCall] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
+    shown: bool = False
+    wire_events: int = 0
+
+
+def record_of(transcript: Transcript, run: Run, *, wire_events: int) -> Record:
+    """The record of a run in its transcript."""
+    calls = transcript.calls_of(run.id)
+    return Record(
+        rounds=run.rounds,
+        calls={call.call_id: call for call in calls},
+        needs=_needs(transcript, run),
+        shown=run.tail_id != run.parent_id,
+        wire_events=wire_events,
+    )
+
+
+def _needs(transcript: Transcript, run: Run) -> tuple[Need, ...]:
+    """The client calls of the run's last message, if the provider had come to wait for them."""
+    tail = transcript.messages.get(run.tail_id)
+    if tail is None or tail.run_id != run.id:
+        return ()
+    calls = [
+        part.tool
+        for part in tail.parts
+        if part.tool is not None and part.tool.origin is ToolOrigin.CLIENT
+    ]
+    if not any(_begun(call) for call in calls):
+        return ()
+    return tuple(
+        Need(call_id=call.call_id, name=call.name, arguments=str(call.arguments)) for call in calls
+    )
+
+
+def _begun(call: ToolCall) -> bool:
+    """Whether the engine has worked on it, which it only does once the provider waits."""
+    return call.decision is not None or call.finished or call.state is ToolState.APPROVAL

@@ -1,0 +1,186 @@
+"""One turn of a run: ask, take what streams back, ask again in sight, follow up a broken stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tui.core import events as e
+from tui.core.errors import ProviderError, TickertapeError
+from tui.core.models import JsonObject, Outcome, Problem
+from tui.core.ports import (
+    Checkpoint,
+    ResponseOpened,
+    Resume,
+    RunSession,
+    Signal,
+    ToolResults,
+    TurnInput,
+    WireFault,
+    WireReceived,
+)
+from tui.core.settings import Limits
+
+_log = logging.getLogger(__name__)
+
+_RETRY_BASE = 0.5
+_TRUNCATED = Problem(
+    code="truncated",
+    message="The answer ended before it was complete.",
+    hint="Retry, or send a message to go on from what is there.",
+)
+_BROKEN = {
+    Outcome.DISCONNECTED: "The connection was lost. Asking the server what became of the run.",
+    Outcome.TRUNCATED: "The stream ended too early. Asking the server what became of the run.",
+}
+
+
+class Recorder(Protocol):
+    """Who is told what happens in a run, in order."""
+
+    def emit(self, event: e.Event, *, turn: int | None = None, wire: int | None = None) -> None:
+        """Record an event; ``wire`` is the index of the raw event that it came from."""
+        ...
+
+    def wire(self, received: WireReceived | ResponseOpened) -> None:
+        """Record what the transport received."""
+        ...
+
+    async def fault(self, fault: WireFault) -> Outcome | None:
+        """Play a fault the sandbox asked for; an outcome ends the turn, None goes on."""
+        ...
+
+    async def barrier(self) -> None:
+        """Return when everything recorded is durable."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Turns:
+    """The turns of one run. ``round`` is the one that goes on, ``wire`` the last raw event."""
+
+    recorder: Recorder
+    limits: Limits = field(default_factory=Limits)
+    round: int = 1
+    wire: int | None = None
+
+    async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        """A turn whose broken stream has been followed up: the remote run may still be going."""
+        self.wire = None
+        end = await self._turn(session, given)
+        if end.outcome not in _BROKEN:
+            return end
+        self.recorder.emit(e.NoticeAdded(text=_BROKEN[end.outcome]), turn=self.round)
+        try:
+            resumed = await self.asked(session, Resume())
+        except TickertapeError as error:
+            if error.code == "run_not_found" and self.wire is None:
+                return await self._turn(session, given)  # it never got there
+            _log.info("could not settle the run: %s", error)
+            return end
+        if isinstance(given, ToolResults) and _waits_for_the_same(resumed, given):
+            # The outputs never arrived. The tools have run and must not run again.
+            return await self._turn(session, given)
+        return end if resumed.outcome in _BROKEN else resumed
+
+    async def _turn(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        try:
+            return await self.asked(session, given)
+        except ProviderError as error:
+            return _after_error(error)
+
+    async def asked(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        """One turn, asked for again in sight while there is a point in it."""
+        looking = isinstance(given, Resume)
+        for attempt in itertools.count(1):
+            self.recorder.emit(e.TurnStarted(round=self.round), turn=self.round)
+            try:
+                return await self.stream(session, given)
+            except ProviderError as error:
+                delay = self._retry_delay(error, attempt, repeatable=looking or not error.sent)
+                if delay is None:
+                    raise
+                retry = e.RetryScheduled(attempt=attempt, delay=delay, reason=error.message)
+                self.recorder.emit(retry, turn=self.round)
+                await asyncio.sleep(delay)
+        raise AssertionError("unreachable: count() does not end")
+
+    def _retry_delay(self, error: ProviderError, attempt: int, *, repeatable: bool) -> float | None:
+        """Seconds to wait before trying again, or None when there is no point."""
+        if not (error.retryable and repeatable) or attempt > self.limits.max_retries:
+            return None
+        if error.retry_after is not None:
+            fits = error.retry_after <= self.limits.max_retry_delay
+            return error.retry_after if fits else None
+        backoff: float = _RETRY_BASE * 2.0 ** (attempt - 1)
+        # Jitter keeps many clients from coming back together; nothing here is a secret.
+        return backoff * random.uniform(0.75, 1.25)  # noqa: S311
+
+    async def stream(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
+        number = self.round
+        continuation = session.continuation
+        async with contextlib.aclosing(_closable(session.turn(given))) as signals:
+            async for signal in signals:
+                if isinstance(signal, WireReceived):
+                    self.wire = signal.index
+                    self.recorder.wire(signal)
+                    continue
+                if isinstance(signal, ResponseOpened):
+                    self.recorder.wire(signal)
+                    continue
+                if isinstance(signal, Checkpoint):
+                    continuation = self._tell_continuation(session, continuation)
+                    await self.recorder.barrier()
+                    continue
+                event = await self._played(signal) if isinstance(signal, WireFault) else signal
+                if event is None:
+                    continue
+                continuation = self._tell_continuation(session, continuation)
+                self.recorder.emit(event, turn=number, wire=self.wire)
+                if isinstance(event, e.TurnFinished):
+                    return event
+        end = e.TurnFinished(outcome=Outcome.TRUNCATED, error=_TRUNCATED)
+        self.recorder.emit(end, turn=number, wire=self.wire)
+        return end
+
+    def _tell_continuation(self, session: RunSession, known: JsonObject) -> JsonObject:
+        """Record what a later session needs, if that has changed."""
+        now = session.continuation
+        if now is not known:
+            self.recorder.emit(e.ContinuationChanged(continuation=now), turn=self.round)
+        return now
+
+    async def _played(self, fault: WireFault) -> e.TurnFinished | None:
+        outcome = await self.recorder.fault(fault)
+        if outcome is None:
+            return None
+        message = fault.message or f"The sandbox played the fault {fault.kind}."
+        problem = Problem(code=fault.kind, message=message, hint="It was asked to. Go on.")
+        return e.TurnFinished(outcome=outcome, error=problem)
+
+
+def _waits_for_the_same(end: e.TurnFinished, given: ToolResults) -> bool:
+    return {need.call_id for need in end.needs} == {each.call_id for each in given.results}
+
+
+def _after_error(error: ProviderError) -> e.TurnFinished:
+    """A request that may have reached the server is a lost connection, not a failed run."""
+    lost = error.sent and error.status is None
+    outcome = Outcome.DISCONNECTED if lost else Outcome.FAILED
+    return e.TurnFinished(outcome=outcome, error=error.problem)
+
+
+async def _closable(signals: AsyncIterator[Signal]) -> AsyncGenerator[Signal, None]:
+    """Any iterator as a generator that closes it, so that leaving early frees the connection."""
+    try:
+        async for signal in signals:
+            yield signal
+    finally:
+        if isinstance(signals, AsyncGenerator):
+            await signals.aclose()
