@@ -559,3 +559,19 @@ def test_whatever_comes_nothing_raises_and_text_can_be_stored(
             if isinstance(event, ArgumentsDelta):
                 event.fragment.encode()
     decoder.finish()
+
+
+def test_required_calls_that_never_streamed_take_their_own_places() -> None:
+    """The stream broke after the last of three parallel calls had begun."""
+    decoder = AssistantsDecoder()
+    feed(decoder, "thread.run.step.delta", step_delta("s", {"index": 2, "id": "c", "function": {}}))
+    calls = [{"id": call, "type": "function", "function": {"name": call}} for call in "abc"]
+    action = {"submit_tool_outputs": {"tool_calls": calls}}
+    run = {"id": "r", "status": "requires_action", "required_action": action}
+    events = feed(decoder, "thread.run.requires_action", run)
+    started = [event for event in events if isinstance(event, PartStarted)]
+    assert [(each.part_id, each.tool and each.tool.call_id) for each in started] == [
+        ("s:0", "a"),
+        ("s:1", "b"),
+        ("s:2", "c"),
+    ]

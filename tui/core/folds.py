@@ -171,7 +171,8 @@ def _tool_status(t: Transcript, env: e.Envelope, event: e.ToolStatusChanged) -> 
 
 def _annotation(t: Transcript, env: e.Envelope, event: e.AnnotationAdded) -> None:
     part = t.parts.get(event.part_id)
-    if part is not None:
+    # A run that is asked about again tells its annotations again.
+    if part is not None and event.annotation not in part.annotations:
         part.annotations.append(event.annotation)
 
 

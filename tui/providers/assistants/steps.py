@@ -91,9 +91,15 @@ class StepDecoder:
         self._current: MessageId = ""
 
     def started(self, step: JsonObject) -> list[ProviderEvent]:
-        """``created`` and ``in_progress``: nothing to show before the first call is known."""
+        """``created`` and ``in_progress``: nothing to show before the first call is known.
+
+        In a stream such a step is empty; one that was retrieved says which calls it makes.
+        """
         if _is_tool_step(step):
-            self._calls(text(step, "id"))
+            step_id = text(step, "id")
+            calls = self._calls(step_id)
+            for place, wire in enumerate(objects(obj(step, "step_details"), "tool_calls")):
+                calls.setdefault(place, _Call(message_id=step_id, index=place)).learn(wire)
         return []
 
     def delta(self, step: JsonObject) -> list[ProviderEvent]:
@@ -143,8 +149,8 @@ class StepDecoder:
         """``submit_tool_outputs.tool_calls[]``: the calls the run waits for, known or not."""
         events: list[ProviderEvent] = []
         needs: list[Need] = []
-        for wire in wires:
-            call = self._required_call(wire)
+        for place, wire in enumerate(wires):
+            call = self._required_call(place, wire)
             call.learn(wire)
             arguments = str(well_formed(raw_text(obj(wire, "function"), "arguments")))
             arguments = arguments or call.arguments.joined
@@ -175,14 +181,15 @@ class StepDecoder:
         calls[at] = _Call(message_id=step_id, index=at)
         return calls[at]
 
-    def _required_call(self, wire: JsonObject) -> _Call:
+    def _required_call(self, place: int, wire: JsonObject) -> _Call:
         call_id = text(wire, "id")
         if self._current and self._current not in self._finished:
             calls = self._steps[self._current]
-            for call in calls.values():
-                if call.call_id == call_id or not call.call_id:
-                    return call
-            at = max(calls, default=-1) + 1
+            same = next((call for call in calls.values() if call.call_id == call_id), None)
+            nameless = next((call for call in calls.values() if not call.call_id), None)
+            if (known := same or nameless) is not None:
+                return known
+            at = place if place not in calls else max(calls) + 1
             calls[at] = _Call(message_id=self._current, index=at)
             return calls[at]
         # A server without step events: the call gets a message of its own.
