@@ -63,6 +63,15 @@ _THREAD_EVENTS: SearchStrategy[Event] = st.one_of(
         parts=st.lists(_INPUTS, max_size=2).map(tuple),
     ),
     st.builds(e.LeafSelected, message_id=_MESSAGES),
+    st.builds(
+        e.MessageQueued,
+        message_id=_MESSAGES,
+        run_id=_RUNS,
+        author=_TEXT,
+        parts=st.lists(_INPUTS, max_size=2).map(tuple),
+        profile=st.none() | _TEXT,
+    ),
+    st.builds(e.MessageUnqueued, message_id=_MESSAGES),
 )
 _PART_STARTED = st.builds(
     e.PartStarted,
@@ -117,7 +126,8 @@ _RUN_EVENTS: SearchStrategy[Event] = st.one_of(
     st.builds(e.CancelRequested, by=_TEXT),
 )
 _RUN_ENDS: SearchStrategy[Event] = st.one_of(
-    st.builds(e.RunInterrupted),
+    st.builds(e.RunInterrupted, settle=st.booleans()),
+    st.builds(e.RunResumed, owner=st.sampled_from(["o", "p"])),
     st.builds(
         e.RunFinished,
         outcome=st.sampled_from(Outcome),

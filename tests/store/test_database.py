@@ -16,7 +16,7 @@ import pytest
 from tests.store.log_builder import LogBuilder, everything
 from tui.core.errors import StoreError
 from tui.store import connection as database
-from tui.store.connection import THREADS, open_database
+from tui.store.connection import THREADS, known_version, open_database
 from tui.store.thread_store import SqliteThreadStore
 
 _NOBODY = 65_534
@@ -48,6 +48,7 @@ async def test_everything_is_private_even_with_a_lax_umask(tmp_path: Path) -> No
     before = os.umask(0)
     try:
         with opened(tmp_path / "data" / "t.db") as store:
+            await store.claim("thread-1")
             store.append(LogBuilder().created())
             await store.barrier()
             modes = {
@@ -172,14 +173,16 @@ async def test_migrations_run_in_order_once_and_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "t.db"
+    now = known_version(THREADS)
     build = LogBuilder()
     with opened(path) as store:
+        await store.claim("thread-1")
         store.append([*build.created(), *build.asked()])
 
     _later_version(tmp_path, monkeypatch, "ALTER TABLE thread ADD COLUMN folder TEXT; SELECT oops;")
     with pytest.raises(StoreError):
         SqliteThreadStore.open(path)
-    assert _columns(path) == (1, False)  # all of it or nothing
+    assert _columns(path) == (now, False)  # all of it or nothing
 
     _later_version(tmp_path, monkeypatch, "ALTER TABLE thread ADD COLUMN folder TEXT;")
     for _ in range(2):
@@ -187,15 +190,16 @@ async def test_migrations_run_in_order_once_and_whole(
             loaded = await store.load("thread-1")
             assert loaded is not None
             assert everything(loaded) == everything(build.live)
-    assert _columns(path) == (2, True)
+    assert _columns(path) == (now + 1, True)
 
 
 def _later_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     folder = tmp_path / "migrations" / THREADS
     folder.mkdir(parents=True, exist_ok=True)
-    first = Path(database.__file__).parent / "migrations" / THREADS / "0001_initial.sql"
-    (folder / first.name).write_text(first.read_text())
-    (folder / "0002_folders.sql").write_text(script)
+    ours = Path(database.__file__).parent / "migrations" / THREADS
+    for each in ours.glob("*.sql"):
+        (folder / each.name).write_text(each.read_text())
+    (folder / "9999_folders.sql").write_text(script)
     monkeypatch.setattr(database, "_MIGRATIONS", folder.parent)
 
 
@@ -232,6 +236,7 @@ async def test_deleted_text_is_not_left_in_the_file(tmp_path: Path) -> None:
     secret = "the-combination-is-4711"
     build = LogBuilder()
     with opened(path) as store:
+        await store.claim("thread-1")
         store.append([*build.created(secret), *build.asked("m1", secret), *build.started()])
         store.append([*build.answering(), *build.words(secret, secret)])
         await store.save_draft("thread-1", secret)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from tests.store.log_builder import LogBuilder, everything
 from tests.store.random_logs import random_logs
 from tui.core import events as e
 from tui.core.events import Envelope, Event
-from tui.core.models import Decision, PartKind, ToolRef, Usage
+from tui.core.models import Decision, PartKind, RunState, ToolRef, Usage
 from tui.core.transcript import Transcript
 from tui.store.deltas import merge_deltas
 from tui.store.thread_store import SqliteThreadStore
@@ -23,9 +24,9 @@ from tui.store.thread_store import SqliteThreadStore
 # Hundreds of databases: where there is a file system in memory, no disk has to sync them.
 _MEMORY = next((each for each in ("/dev/shm",) if Path(each).is_dir()), None)
 
-Then = Literal["nothing", "load", "barrier", "reopen"]
+Then = Literal["nothing", "load", "follow", "barrier", "reopen"]
 _THENS: st.SearchStrategy[Then] = st.sampled_from(
-    ["nothing", "nothing", "load", "barrier", "reopen"]
+    ["nothing", "nothing", "load", "follow", "barrier", "reopen"]
 )
 
 
@@ -37,9 +38,10 @@ def test_reload_equals_live(log: Sequence[Envelope], plan: list[tuple[int, Then]
 
 
 async def _play(path: Path, log: Sequence[Envelope], plan: list[tuple[int, Then]]) -> None:
-    live = Transcript("t")
+    live, follower = Transcript("t"), Transcript("t")
     store = SqliteThreadStore.open(path)
     try:
+        await store.claim("t")
         rest = list(log)
         while rest:
             size, then = plan[len(rest) % len(plan)]
@@ -50,13 +52,39 @@ async def _play(path: Path, log: Sequence[Envelope], plan: list[tuple[int, Then]
                 await store.barrier()
             elif then == "load":
                 await _assert_same(store, live)
+            elif then == "follow":
+                await _follow(store, follower, live)
             elif then == "reopen":
                 store.close()
                 store = SqliteThreadStore.open(path)
                 await _assert_same(store, live)
+                new = await _claim(store, live)
+                rest = [replace(each, seq=each.seq + new) for each in rest]
         await _assert_same(store, live)
+        await _follow(store, follower, live)
     finally:
         store.close()
+
+
+async def _claim(store: SqliteThreadStore, live: Transcript) -> int:
+    """Whoever goes on with a thread first interrupts what its last holder drove."""
+    running = [run.id for run in live.runs.values() if run.active]
+    last = await store.claim("t")
+    missed = await store.tail("t", live.seq)
+    assert missed is not None
+    assert [each.run for each in missed] == running
+    live.apply_all(missed)
+    assert live.seq == last
+    assert live.active_run() is None
+    await _assert_same(store, live)
+    return len(missed)
+
+
+async def _follow(store: SqliteThreadStore, follower: Transcript, live: Transcript) -> None:
+    missed = await store.tail("t", follower.seq)
+    assert missed is not None
+    follower.apply_all(missed)
+    assert everything(follower) == everything(live)
 
 
 async def _assert_same(store: SqliteThreadStore, live: Transcript) -> None:
@@ -66,6 +94,12 @@ async def _assert_same(store: SqliteThreadStore, live: Transcript) -> None:
     (summary,) = await store.threads()
     assert (summary.title, summary.profile) == (live.title, live.profile)
     assert (summary.created_at, summary.updated_at) == (live.created_at, live.updated_at)
+    latest = live.latest_run()
+    # No process is called as the runs' owners are, so each of them counts as gone.
+    assert summary.interrupted == (latest is not None and latest.state is not RunState.FINISHED)
+    unsettled = live.interrupted_run()
+    settle = [("t", unsettled.id)] if unsettled is not None and unsettled.settle else []
+    assert await store.unsettled() == settle
 
 
 @given(random_logs(), st.integers(1, 40))
@@ -120,6 +154,7 @@ async def test_what_comes_after_the_fold_still_finds_what_it_is_about(tmp_path: 
     ]
     store = SqliteThreadStore.open(tmp_path / "t.db")
     try:
+        await store.claim("thread-1")
         store.append(build.log)
         for event, run in late:
             store.append([build.add(event, run)])
@@ -143,6 +178,7 @@ async def test_two_parts_of_one_id_are_both_kept(tmp_path: Path) -> None:
     build.ended()
     store = SqliteThreadStore.open(tmp_path / "t.db")
     try:
+        await store.claim("thread-1")
         store.append(build.log)
         store.append(build.asked("m2", "mine"))
         store.append(build.asked("m3", "and on it goes"))
@@ -163,6 +199,7 @@ async def test_half_a_surrogate_pair_survives(tmp_path: Path) -> None:
     build.words("a\ud83d", "\ude00b\x00")
     store = SqliteThreadStore.open(tmp_path / "t.db")
     try:
+        await store.claim("thread-1")
         store.append(build.log)
         await store.save_draft("new", "\udc80")
         loaded = await store.load("thread-1")

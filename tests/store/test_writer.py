@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import PartKind, WireEvent
 from tui.store.connection import THREADS, open_database
+from tui.store.leases import Leases
 from tui.store.thread_store import SqliteThreadStore
 from tui.store.writer import Writer
 
@@ -28,11 +29,18 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteThreadStore]:
-    opened = SqliteThreadStore.open(path)
+async def store(path: Path) -> AsyncIterator[SqliteThreadStore]:
+    opened = await _holding(path)
     yield opened
     with suppress(StoreError):  # a test that fills the disk says so itself
         opened.close()
+
+
+async def _holding(path: Path) -> SqliteThreadStore:
+    store = SqliteThreadStore.open(path)
+    for thread_id in ("thread-1", "other"):
+        await store.claim(thread_id)
+    return store
 
 
 def _set_size(store: SqliteThreadStore, pages: int) -> None:
@@ -75,7 +83,7 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(
 
 
 async def test_a_store_that_cannot_write_its_last_words_says_so(path: Path) -> None:
-    store = SqliteThreadStore.open(path)
+    store = await _holding(path)
     build = LogBuilder()
     store.append(build.created())
     await store.barrier()
@@ -127,7 +135,7 @@ async def _messages(store: SqliteThreadStore) -> int:
 
 
 async def test_close_writes_what_is_queued_and_ends_the_threads(path: Path) -> None:
-    store = SqliteThreadStore.open(path)
+    store = await _holding(path)
     build = LogBuilder()
     store.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
     store.append(build.words("the last word"))
@@ -243,8 +251,10 @@ def vfs() -> Iterator[_SyncVfs]:
 
 
 def test_what_must_not_be_lost_is_synced_and_deltas_are_not(path: Path, vfs: _SyncVfs) -> None:
-    writer = Writer(open_database(path, THREADS), path)
+    leases = Leases(path.parent / "owners", "me")
+    writer = Writer(open_database(path, THREADS), path, leases, keep_wire_runs=200)
     try:
+        writer.submit(lambda each: leases.claim(each, "thread-1", force=False)).result()
         build = LogBuilder()
         writer.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
         writer.flush().result()

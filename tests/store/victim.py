@@ -58,6 +58,7 @@ async def _forget(store: SqliteThreadStore, build: LogBuilder) -> None:
 async def main(path: Path, what: str) -> None:
     store = SqliteThreadStore.open(path)
     build = LogBuilder()
+    await store.claim("thread-1")
     store.append([*build.created(), *build.asked(), *build.started(owner=store.owner)])
     store.append(build.answering())
     await {"stream": _stream, "tool": _tool, "hold": _hold, "forget": _forget}[what](store, build)
