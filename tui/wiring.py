@@ -18,10 +18,12 @@ from tui.config.preferences import LocalPreferences
 from tui.config.secrets import api_key
 from tui.config.settings_file import profile_of
 from tui.core.errors import TickertapeError
+from tui.core.models import Problem
 from tui.core.ports import ApprovalPolicy, AssistantStore, Provider, Toolset
 from tui.core.services import Services
 from tui.core.settings import Paths, Profile, Settings
 from tui.engine.conversations import EngineConversations
+from tui.engine.following import Following
 from tui.engine.library import EngineLibrary, EngineRunLog
 from tui.engine.threaded import (
     EngineThread,
@@ -33,7 +35,8 @@ from tui.engine.threads import Threads
 
 if TYPE_CHECKING:
     from tui.server.embedded import EmbeddedServer
-    from tui.store.thread_store import SqliteThreadStore
+    from tui.store.memory_store import MemoryThreadStore
+    from tui.store.split_store import SplitThreadStore
 
 HideSecret = Callable[[str | None], None]
 
@@ -171,6 +174,27 @@ def _assistant_store(paths: Paths, memory: bool) -> AssistantStore:
     return SqliteAssistantStore.open(paths.server_database)
 
 
+def _thread_store(paths: Paths) -> SplitThreadStore:
+    from tui.store.split_store import SplitThreadStore
+    from tui.store.thread_store import SqliteThreadStore
+
+    private_directory(paths.data)
+    return SplitThreadStore(SqliteThreadStore.open(paths.database), _memory_store())
+
+
+def _memory_store() -> MemoryThreadStore:
+    from tui.store.memory_store import MemoryThreadStore
+
+    return MemoryThreadStore()
+
+
+_NOTHING_KEPT = Problem(
+    code="private",
+    message="Nothing of this session is written to disk.",
+    hint="All of it is gone when Tickertape ends.",
+)
+
+
 @dataclass(slots=True, kw_only=True)
 class Backend:
     """Everything that runs behind a front end. ``close`` has to be called."""
@@ -180,37 +204,52 @@ class Backend:
     conversations: EngineConversations
     providers: Providers
     toolset: Toolset
-    store: SqliteThreadStore
+    store: SplitThreadStore | MemoryThreadStore
+    following: Following
+
+    def settle(self) -> None:
+        """Ask, in the background, what became of the runs that the last quit left to this start."""
+        self.engine.begin(self.conversations.settle())
 
     def warm(self) -> None:
         """Get ready for a first message, in the background."""
         self.engine.begin(self.providers.warm())
 
-    def close(self) -> None:
-        """Cancel what runs, write everything down, end every thread and process. Blocking."""
+    def close(self, *, cancel: bool = True) -> None:
+        """Write everything down, end every thread and process. Blocking.
+
+        What runs is cancelled, or else let go: it can be resumed at the next start.
+        """
         try:
-            self.engine.wait(self._close())
+            self.engine.wait(self._close(cancel))
         finally:
             self.engine.stop()
             self.store.close()
 
-    async def _close(self) -> None:
-        await self.conversations.close()
+    async def _close(self, cancel: bool) -> None:
+        await self.following.stop()
+        await self.conversations.close(cancel=cancel)
         await self.providers.close()
         await self.toolset.close()
         await self.store.barrier()
 
 
 def start_backend(
-    *, paths: Paths, settings: Settings, policy: ApprovalPolicy, hide: HideSecret
+    *,
+    paths: Paths,
+    settings: Settings,
+    policy: ApprovalPolicy,
+    hide: HideSecret,
+    private: bool = False,
 ) -> Backend:
-    """Open the store and start the engine. Blocking; raises StoreError or ConfigError."""
-    from tui.store.thread_store import SqliteThreadStore
+    """Open the store and start the engine. Blocking; raises StoreError or ConfigError.
+
+    ``private``: every thread lives in memory, and the database is not even opened.
+    """
     from tui.tools.local import OWN_KEYS, LocalToolset
 
     private_directory(paths.config)
-    private_directory(paths.data)
-    store = SqliteThreadStore.open(paths.database)
+    store = _memory_store() if private else _thread_store(paths)
     engine = EngineThread()
     try:
         engine.wait(store.recover())
@@ -222,6 +261,8 @@ def start_backend(
     toolset = LocalToolset(paths.tools_dir, hidden={*OWN_KEYS, *keys})
     providers = Providers(settings, hide)
     threads = Threads(store)
+    if private:
+        threads.announcements.tell_storage(_NOTHING_KEPT)
     conversations = EngineConversations(
         threads=threads,
         providers=providers,
@@ -230,6 +271,8 @@ def start_backend(
         limits=settings.limits,
         owner=store.owner,
     )
+    following = Following(threads, conversations)
+    engine.wait(following.start())
     services = Services(
         conversations=ThreadedConversations(engine, conversations),
         library=ThreadedLibrary(engine, EngineLibrary(threads, conversations)),
@@ -244,4 +287,5 @@ def start_backend(
         providers=providers,
         toolset=toolset,
         store=store,
+        following=following,
     )

@@ -166,6 +166,8 @@ class RunLoop:
             else:
                 end = await self._resumed(session, record, runner)
                 record = None
+            if isinstance(given, ToolResults) and end.outcome is Outcome.FAILED:
+                await self._outputs_refused(session, end)
             if end.outcome is not Outcome.REQUIRES_ACTION:
                 return end
             if stop := self._cannot_go_on(end):
@@ -203,15 +205,24 @@ class RunLoop:
         try:
             return await self._turns.asked(session, Resume())
         except ProviderError as error:
-            if error.code != "run_not_found":
+            if error.code != _GONE.code:
                 raise CannotResumeError(error.message, hint=error.hint, code=error.code) from error
         if not record.shown:
             return await self._turns.settled(session, NewMessages())  # it had never begun
         if not record.needs:
             return e.TurnFinished(outcome=Outcome.DISCONNECTED, error=_GONE)
         await runner.run(record.needs)
+        raise self._lost()
+
+    async def _outputs_refused(self, session: RunSession, end: e.TurnFinished) -> None:
+        """The remote run still waits for outputs, unless it is gone: then start over with them."""
+        if end.error is not None and end.error.code == _GONE.code:
+            raise self._lost()
+        await self._cancel_remote(session)
+
+    def _lost(self) -> _LostRunError:
         self.recorder.emit(e.NoticeAdded(text=_REBUILT), turn=self._turns.round)
-        raise _LostRunError(_GONE.message, hint=_GONE.hint, code=_GONE.code)
+        return _LostRunError(_GONE.message, hint=_GONE.hint, code=_GONE.code)
 
     # --- stopping -------------------------------------------------------------------------------
 
