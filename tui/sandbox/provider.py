@@ -19,6 +19,7 @@ from tui.core.ports import (
     WireFault,
 )
 from tui.core.settings import SandboxSettings
+from tui.sandbox.handed_in import rounds_handed_in
 from tui.sandbox.pace import Pacer, StoppedError
 from tui.sandbox.plan import make_plan
 from tui.sandbox.play import Beat, Pause, RunLedger, TurnPlayer
@@ -60,7 +61,7 @@ class SandboxSession:
         self._ledger = RunLedger(run_id=request.run_id, budget=_budget(request.options))
         self._stop = asyncio.Event()
         self._plan: Plan | None = None
-        self._rounds: list[tuple[FinishedCall, ...]] = []
+        self._rounds = rounds_handed_in(request.history)
         self._waiting: dict[CallId, PlannedCall] = {}
         self._ended: e.TurnFinished | None = None
         self._continuation: JsonObject = {}
