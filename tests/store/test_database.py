@@ -117,18 +117,6 @@ def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path: Path
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"hello", b"Not a database. " * 1_000])
-def test_a_file_that_is_no_database_is_refused_and_not_touched(
-    tmp_path: Path, content: bytes
-) -> None:
-    path = tmp_path / "t.db"
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match="not a Tickertape database") as caught:
-        SqliteThreadStore.open(path)
-    assert caught.value.hint
-    assert path.read_bytes() == content
-
-
 def test_a_place_that_is_no_directory_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used") as caught:

@@ -12,11 +12,11 @@ from typing import Any
 
 import apsw
 
-from tui.core.errors import BusyError, NotFoundError
+from tui.core.errors import BusyError, NotFoundError, StoreError
 from tui.core.models import JsonObject
 from tui.core.ports import ObjectKind, Page
 from tui.store.connection import SERVER, make_private_directory, open_database
-from tui.store.failures import store_error
+from tui.store.failures import DAMAGED, store_error
 from tui.store.transactions import writing
 from tui.store.values import encode_text
 
@@ -135,7 +135,15 @@ class SqliteAssistantStore:
         try:
             yield
         except apsw.Error as error:
-            raise store_error(error, self._path) from error
+            raise _reported(error, self._path) from error
+
+
+def _reported(error: apsw.Error, path: Path) -> StoreError:
+    failure = store_error(error, path)
+    if failure.code != DAMAGED:
+        return failure
+    hint = "Stop `tickertape serve` and move the file away; it then begins a new one."
+    return StoreError(failure.message, hint=hint, code=DAMAGED)
 
 
 def _lock(path: Path) -> int:

@@ -11,7 +11,9 @@ from pathlib import Path
 import apsw
 
 from tui.core.errors import StoreError
+from tui.store.drives import refuse_network_drive
 from tui.store.failures import store_error
+from tui.store.schema_guard import GuardedConnection
 from tui.store.transactions import reading, writing
 
 THREADS = "threads"
@@ -28,13 +30,14 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
     """A connection that may write, to a file that is created or migrated as needed.
 
     ``schema`` is THREADS or SERVER. Raises StoreError; a file that is not ours, or is from a
-    newer version, is left as it is.
+    newer version, is left as it is. On a network drive nothing is created.
     """
-    connection: apsw.Connection | None = None
+    connection: GuardedConnection | None = None
+    refuse_network_drive(path)
     try:
         make_private_directory(path.parent)
         _make_private_file(path)
-        connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE)
+        connection = GuardedConnection(str(path), apsw.SQLITE_OPEN_READWRITE)
         connection.set_busy_timeout(BUSY_MS)
         _migrate(connection, path, schema)
     except (apsw.Error, OSError) as error:
@@ -45,19 +48,39 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
         if connection is not None:
             connection.close()
         raise
+    connection.known_version = known_version(schema)
     return connection
 
 
 def open_reader(path: Path) -> apsw.Connection:
-    """A second, read-only connection to a file that ``open_database`` has prepared."""
+    """A second, read-only connection to a threads file that ``open_database`` has prepared."""
     try:
-        connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY)
+        connection = GuardedConnection(str(path), apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(BUSY_MS)
         connection.pragma("query_only", True)
+        connection.pragma("temp_store", "MEMORY")
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
     except apsw.Error as error:
         raise store_error(error, path) from error
+    connection.known_version = known_version(THREADS)
     return connection
+
+
+def first_schema(schema: str) -> apsw.Connection:
+    """An empty database in memory as the first version made it."""
+    connection = apsw.Connection(":memory:")
+    connection.execute(_scripts(schema)[0].read_text(encoding="utf-8"))
+    return connection
+
+
+def known_version(schema: str) -> int:
+    """The newest schema that this program understands."""
+    return len(_scripts(schema))
+
+
+def check_version(connection: apsw.Connection, path: Path, schema: str) -> int:
+    """The schema version of a file that is ours; raises StoreError for any other."""
+    return _checked_version(connection, path, schema, known_version(schema))
 
 
 def make_private_directory(directory: Path) -> None:
@@ -133,6 +156,7 @@ def _set_up(connection: apsw.Connection, *, fresh: bool) -> None:
     _use_wal(connection)
     connection.pragma("foreign_keys", True)
     connection.pragma("secure_delete", True)
+    connection.pragma("temp_store", "MEMORY")  # what spills must not stay behind in other files
     connection.pragma("fullfsync", True)  # macOS: synchronous=FULL reaches the platters
     connection.pragma("synchronous", "NORMAL")
     connection.pragma("journal_size_limit", _WAL_LIMIT_BYTES)

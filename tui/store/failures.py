@@ -12,10 +12,8 @@ _READ_ONLY = (
     "The database cannot be written: {path} is read-only.",
     "Check the permissions of the file and its directory, or set TICKERTAPE_HOME to another place.",
 )
-_CORRUPT = (
-    "The database is damaged: {path}.",
-    "Move the file away and start again, or restore a backup.",
-)
+DAMAGED = "damaged"
+
 _SENTENCES: dict[type[apsw.Error], tuple[str, str]] = {
     apsw.FullError: (
         "The disk is full, so {path} cannot take more.",
@@ -27,11 +25,6 @@ _SENTENCES: dict[type[apsw.Error], tuple[str, str]] = {
         "The database cannot be opened: {path}.",
         "Check that its directory exists and can be written, or set TICKERTAPE_HOME elsewhere.",
     ),
-    apsw.NotADBError: (
-        "This file is not a Tickertape database: {path}.",
-        "Move it away, or set TICKERTAPE_HOME to another place.",
-    ),
-    apsw.CorruptError: _CORRUPT,
     apsw.BusyError: (
         "Another program holds the database for too long: {path}.",
         "Close other programs that use it, then try again.",
@@ -43,8 +36,30 @@ _SENTENCES: dict[type[apsw.Error], tuple[str, str]] = {
 }
 
 
+def damaged(path: Path) -> StoreError:
+    """The database ``path`` is not what SQLite has written."""
+    return StoreError(
+        f"The database is damaged: {path}.",
+        hint="Run `tickertape store check`. The next start saves what can be read into a new one.",
+        code=DAMAGED,
+    )
+
+
 def store_error(error: Exception, path: Path) -> StoreError:
-    """A failure of SQLite or the file system as a StoreError about the database ``path``."""
+    """A failure of SQLite or the file system as a StoreError about the database ``path``.
+
+    Its code is DAMAGED when the file is.
+    """
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, apsw.CorruptError):
+        return damaged(path)
+    if isinstance(error, apsw.NotADBError):
+        return StoreError(
+            f"This file is not a Tickertape database: {path}.",
+            hint="Move it away, or set TICKERTAPE_HOME to another place.",
+            code=DAMAGED,
+        )
     for kind, (message, hint) in _SENTENCES.items():
         if isinstance(error, kind):
             return StoreError(message.format(path=path), hint=hint)

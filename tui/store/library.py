@@ -8,7 +8,6 @@ from typing import Any
 import apsw
 
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
-from tui.store.connection import BUSY_MS
 from tui.store.owners import is_alive
 from tui.store.transactions import writing
 from tui.store.values import decode_text, encode_text
@@ -40,8 +39,6 @@ _DROP_WIRE = "DELETE FROM wire_event WHERE run_id IN (SELECT id FROM run WHERE t
 _DROP_LEASE = "DELETE FROM lease WHERE thread_id = ?"
 _DROP_REQUESTS = "DELETE FROM request WHERE thread_id = ?"
 _DROP_THREAD = "DELETE FROM thread WHERE id = ?"
-
-_CHECKPOINT_WAIT_MS = 100
 
 
 def read_summaries(
@@ -113,25 +110,11 @@ def mark_read(connection: apsw.Connection, thread_id: ThreadId, seq: int) -> Non
 
 
 def delete_thread(connection: apsw.Connection, thread_id: ThreadId) -> bool:
-    """Remove all of a thread; false if there was none. Its bytes are overwritten on disk."""
+    """Remove all of a thread; false if there was none. Its bytes are overwritten in the file."""
     with writing(connection):
         connection.execute(_DROP_WIRE, (thread_id,))
         connection.execute(_DROP_DRAFT, (thread_id,))
         connection.execute(_DROP_LEASE, (thread_id,))
         connection.execute(_DROP_REQUESTS, (thread_id,))
         connection.execute(_DROP_THREAD, (thread_id,))
-        deleted = connection.changes() > 0
-    if deleted:
-        _empty_wal(connection)
-    return deleted
-
-
-def _empty_wal(connection: apsw.Connection) -> None:
-    """Take old copies of pages out of the write-ahead log, unless a reader needs them just now."""
-    connection.set_busy_timeout(_CHECKPOINT_WAIT_MS)
-    try:
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    except apsw.BusyError:
-        pass  # a later checkpoint overwrites them
-    finally:
-        connection.set_busy_timeout(BUSY_MS)
+        return connection.changes() > 0

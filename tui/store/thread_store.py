@@ -15,18 +15,23 @@ from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
 from tui.core.ports import Request, StoreListener
+from tui.core.settings import StorageSettings
 from tui.core.transcript import Transcript
 from tui.store import journal, library
-from tui.store.connection import THREADS, open_database, open_reader
+from tui.store.compaction import Compacted, read_compacted
 from tui.store.failures import store_error
 from tui.store.leases import Leases
+from tui.store.opening import Opened, open_store
 from tui.store.owners import Owner, remove_stale
 from tui.store.recovery import read_unsettled, recover
 from tui.store.requests import Inbox, post
+from tui.store.soundness import note_if_damaged
 from tui.store.transactions import reading
 from tui.store.writer import Release, Writer
 
 T = TypeVar("T")
+
+_KEEP_WIRE_RUNS = StorageSettings().keep_wire_runs
 
 
 class SqliteThreadStore:
@@ -36,39 +41,40 @@ class SqliteThreadStore:
     leave those alone. Usable from any event loop and thread: one thread writes, one reads.
     """
 
-    def __init__(
-        self, path: Path, writing: apsw.Connection, reading: apsw.Connection, role: str = ""
-    ) -> None:
-        """Takes the connections over; ``open`` is the usual way in."""
+    def __init__(self, path: Path, opened: Opened, role: str, keep_wire_runs: int) -> None:
+        """Takes over what is opened; ``open`` is the usual way in."""
         self._path = path
         self._owners = path.parent / "owners"
         self._owner = Owner(self._owners, role)
         self._leases = Leases(self._owners, self._owner.name)
         self._inbox = Inbox(self._owner.name)
-        self._reading = reading
+        self._presence = opened.presence
+        self._reading = opened.reading
+        self.notice = opened.notice
+        """What had to be mended when the store was opened, for the user; None if nothing."""
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
-        self._writer = Writer(writing, path, self._leases)
+        self._writer = Writer(opened.writing, path, self._leases, keep_wire_runs)
         self._closed = False
         atexit.register(self.close)
 
     @classmethod
-    def open(cls, path: Path, role: str = "") -> SqliteThreadStore:
-        """Open or create the database; blocks for some milliseconds.
+    def open(
+        cls,
+        path: Path,
+        role: str = "",
+        keep_wire_runs: int = _KEEP_WIRE_RUNS,
+    ) -> SqliteThreadStore:
+        """Open or create the database; blocks for some milliseconds, longer if it is damaged.
 
-        ``role`` says to other processes what this one is (``app``, ``ask``).
-        Raises StoreError if it cannot be used: no access, not ours, or from a newer version.
+        ``role`` says to other processes what this one is (``app``, ``ask``). Raw events are kept
+        for ``keep_wire_runs`` runs, the newest. Raises StoreError if it cannot be used: no
+        access, not ours, or from a newer version.
         """
-        writing = open_database(path, THREADS)
+        opened = open_store(path)
         try:
-            reading = open_reader(path)
-        except StoreError:
-            writing.close()
-            raise
-        try:
-            return cls(path, writing, reading, role)
+            return cls(path, opened, role, keep_wire_runs)
         except OSError as error:
-            reading.close()
-            writing.close()
+            opened.close()
             raise store_error(error, path) from error
 
     @property
@@ -133,6 +139,10 @@ class SqliteThreadStore:
     async def wire(self, run_id: RunId, after: int = -1) -> Sequence[WireEvent]:
         return await self._read(lambda connection: library.read_wire(connection, run_id, after))
 
+    async def compacted(self, run_id: RunId) -> Compacted | None:
+        """How much of a run's raw events is not kept any longer, or None."""
+        return await self._read(lambda connection: read_compacted(connection, run_id))
+
     async def draft(self, key: str) -> str:
         return await self._read(lambda connection: library.read_draft(connection, key))
 
@@ -142,7 +152,7 @@ class SqliteThreadStore:
             self._leases.forget(thread_id)
             return deleted
 
-        return await self._write(work, durable=True)
+        return await asyncio.wrap_future(self._writer.forget(work))
 
     async def mark_read(self, thread_id: ThreadId, seq: int) -> None:
         await self._write(lambda connection: library.mark_read(connection, thread_id, seq))
@@ -165,6 +175,7 @@ class SqliteThreadStore:
             self._writer.close()
         finally:
             self._owner.release()
+            self._presence.release()
 
     async def _write(self, work: Callable[[apsw.Connection], T], *, durable: bool = False) -> T:
         return await asyncio.wrap_future(self._writer.submit(work, durable=durable))
@@ -175,7 +186,9 @@ class SqliteThreadStore:
         try:
             return await asyncio.wrap_future(self._reader.submit(self._consistently, work))
         except apsw.Error as error:
-            raise store_error(error, self._path) from error
+            failure = store_error(error, self._path)
+            note_if_damaged(failure, self._path)
+            raise failure from error
         except RuntimeError as error:
             if self._closed:
                 raise StoreError("The store is closed.") from error

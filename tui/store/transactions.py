@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import apsw
 
+from tui.store.schema_guard import refuse_newer_schema
+
 
 @contextmanager
 def writing(connection: apsw.Connection) -> Iterator[None]:
@@ -19,6 +21,7 @@ def writing(connection: apsw.Connection) -> Iterator[None]:
     in between, whatever the time-out (BUSY_SNAPSHOT).
     """
     with _transaction(connection, "BEGIN IMMEDIATE"):
+        refuse_newer_schema(connection)
         yield
 
 
@@ -26,6 +29,7 @@ def writing(connection: apsw.Connection) -> Iterator[None]:
 def reading(connection: apsw.Connection) -> Iterator[None]:
     """Several reads that see the same moment."""
     with _transaction(connection, "BEGIN"):
+        refuse_newer_schema(connection)
         yield
 
 

@@ -21,7 +21,9 @@ from tui.core.models import ThreadId, WireEvent
 from tui.core.ports import StoreListener
 from tui.store import journal
 from tui.store.failures import store_error
+from tui.store.housekeeping import Housekeeping
 from tui.store.leases import Leases
+from tui.store.soundness import note_if_damaged
 from tui.store.transactions import writing
 from tui.store.values import encode_text
 from tui.store.watch import Watch
@@ -86,7 +88,9 @@ class _Job(Generic[T]):
         try:
             value = self.work(connection)
         except (apsw.Error, OSError) as error:
-            self.result.set_exception(store_error(error, path))
+            failure = store_error(error, path)
+            note_if_damaged(failure, path)
+            self.result.set_exception(failure)
         except TickertapeError as error:
             self.result.set_exception(error)
         except Exception as error:  # noqa: BLE001
@@ -113,11 +117,14 @@ class Writer:
     that another process has taken over is dropped.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path, leases: Leases) -> None:
+    def __init__(
+        self, connection: apsw.Connection, path: Path, leases: Leases, keep_wire_runs: int
+    ) -> None:
         self._connection = connection
         self._path = path
         self._leases = leases
         self._watch = Watch(connection, leases)
+        self._housekeeping = Housekeeping(connection, path, keep_wire_runs)
         self._queue: deque[_Item] = deque()
         self._changed = threading.Condition()
         self._due: float | None = None
@@ -156,6 +163,17 @@ class Writer:
         """Everything queued so far is on the disk."""
         return self.submit(self._sync, durable=True)
 
+    def forget(self, work: Callable[[apsw.Connection], bool]) -> Future[bool]:
+        """Like ``submit`` for work that deletes: what it removes leaves the disk, log included."""
+
+        def done(connection: apsw.Connection) -> bool:
+            deleted = work(connection)
+            if deleted:
+                self._housekeeping.thread_deleted()
+            return deleted
+
+        return self.submit(done, durable=True)
+
     def close(self) -> None:
         """Write what is queued, end the thread, close the connection; idempotent.
 
@@ -192,28 +210,33 @@ class Writer:
             if self._closing and self._failure is not None:
                 return  # the disk refuses the last of it too; close() says so
             self._watch.look()
+            if not batch:
+                self._housekeeping.look()
+        self._housekeeping.finish()
         self._let_go()
 
     def _next_batch(self) -> list[_Item] | None:
         """What to write now; waits for it. Empty: it is time to look around. None: the end."""
         with self._changed:
-            while not (self._closing or self._urgent or self._is_due() or self._watch.is_due()):
-                self._changed.wait(self._patience())
+            while not self._must_write() and (patience := self._patience()) > 0:
+                self._changed.wait(patience)
             if self._closing and not self._queue:
                 return None
-            if not (self._closing or self._urgent or self._is_due()):
+            if not self._must_write():
                 return []
             batch = list(self._queue)
             self._queue.clear()
             self._due, self._urgent = None, False
             return batch
 
-    def _is_due(self) -> bool:
-        return self._due is not None and time.monotonic() >= self._due
+    def _must_write(self) -> bool:
+        due = self._due is not None and time.monotonic() >= self._due
+        return self._closing or self._urgent or due
 
-    def _patience(self) -> float | None:
-        moments = [each for each in (self._due, self._watch.due()) if each is not None]
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        moments = (self._due, self._watch.due(), self._housekeeping.due())
+        return min(each for each in moments if each is not None) - time.monotonic()
 
     def _work(self, batch: list[_Item]) -> None:
         while batch:
@@ -235,6 +258,7 @@ class Writer:
 
     def _keep(self, batch: list[_Item], failure: StoreError) -> None:
         """Put the log back in its place, and tell those who wait."""
+        note_if_damaged(failure, self._path)
         with self._changed:
             self._failure = failure
             kept = [item for item in batch if not isinstance(item, _Job)]
@@ -254,6 +278,8 @@ class Writer:
                 refused = self._write_log(log)
             self._unsynced = not durable
             self._watch.tell_lost(refused)
+            if any(map(_ends_run, log)):
+                self._housekeeping.run_ended()
             for item in log:
                 if isinstance(item, Release):
                     self._leases.forget(item.thread_id)
@@ -297,12 +323,16 @@ class Writer:
     def _let_go(self) -> None:
         try:
             self._leases.release_all(self._connection)
-        except apsw.Error:
+        except (apsw.Error, StoreError):
             # Leases are worth nothing without this process, so others take them over.
             _log.warning("leases could not be given back", exc_info=True)
 
     def _set_durable(self, durable: bool) -> None:
         self._connection.pragma("synchronous", "FULL" if durable else "NORMAL")
+
+
+def _ends_run(item: LogItem) -> bool:
+    return isinstance(item, Envelope) and isinstance(item.event, e.RunFinished)
 
 
 def _is_urgent(item: LogItem) -> bool:
