@@ -197,7 +197,7 @@ _NOTHING_KEPT = Problem(
 
 @dataclass(slots=True, kw_only=True)
 class Backend:
-    """Everything that runs behind a front end. ``close`` has to be called."""
+    """Everything that runs behind a front end. ``close`` has to be called, once is enough."""
 
     services: Services
     engine: EngineThread
@@ -206,6 +206,7 @@ class Backend:
     toolset: Toolset
     store: SplitThreadStore | MemoryThreadStore
     following: Following
+    closed: bool = False
 
     def settle(self) -> None:
         """Ask, in the background, what became of the runs that the last quit left to this start."""
@@ -218,8 +219,11 @@ class Backend:
     def close(self, *, cancel: bool = True) -> None:
         """Write everything down, end every thread and process. Blocking.
 
-        What runs is cancelled, or else let go: it can be resumed at the next start.
+        What runs is cancelled, or else let go: it can be resumed at the next start. Idempotent.
         """
+        if self.closed:
+            return
+        self.closed = True
         try:
             self.engine.wait(self._close(cancel))
         finally:
