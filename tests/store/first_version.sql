@@ -1,0 +1,33 @@
+-- What the first version left behind: a thread that is done, one that was interrupted, and one whose
+-- process was killed in the middle of a tool call. Written by that version, in its schema.
+INSERT INTO thread VALUES('thread-done','Done','sandbox',1000.5,1009.0,'a1',18,18,5);
+INSERT INTO thread VALUES('thread-interrupted','Interrupted','sandbox',2000.5,2003.0,'a1',7,7,0);
+INSERT INTO thread VALUES('thread-running','Running','sandbox',3000.5,3001.5,NULL,14,0,0);
+INSERT INTO draft VALUES('thread-done','unsent');
+INSERT INTO run VALUES('thread-done','run-1',3,'gone','finished','m1','a1','sandbox','m','',0,1001.5,1009.0,101.5,103.0,109.0,'completed','','{"input_tokens":0,"output_tokens":0,"total_tokens":7,"cached_tokens":0,"reasoning_tokens":0}',NULL,'{"thread":"t-1"}',NULL,NULL);
+INSERT INTO run VALUES('thread-interrupted','run-2',3,'gone','interrupted','m1','a1','sandbox','m','',0,2001.5,2003.0,1101.5,1103.0,1103.0,NULL,'',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO run VALUES('thread-running','run-3',3,'ffffffffffffffffffffffffffffffff','running','m1','m1','sandbox','m','',0,3001.5,NULL,2101.5,NULL,NULL,NULL,'',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO message VALUES('thread-done','a1',2,'m1','assistant','','run-1',1002.0,0);
+INSERT INTO message VALUES('thread-done','m1',1,NULL,'user','user',NULL,1001.0,1);
+INSERT INTO message VALUES('thread-interrupted','a1',2,'m1','assistant','','run-2',2002.0,0);
+INSERT INTO message VALUES('thread-interrupted','m1',1,NULL,'user','user',NULL,2001.0,1);
+INSERT INTO part VALUES('thread-done','m1:0','m1',1,0,'text',1,'Hello?',NULL);
+INSERT INTO part VALUES('thread-done','a1-text','a1',2,0,'text',1,'The answer.',NULL);
+INSERT INTO part VALUES('thread-done','a1-c1','a1',3,1,'tool_call',1,'',NULL);
+INSERT INTO part VALUES('thread-interrupted','m1:0','m1',1,0,'text',1,X'EDA0BD2068616C66',NULL);
+INSERT INTO part VALUES('thread-interrupted','a1-text','a1',2,0,'text',1,'half an ans',NULL);
+INSERT INTO tool_call VALUES('thread-done','a1-c1','run-1','c1','calculate','client',NULL,'done','','{"expression":"1+1"}','','2',0,'{"approved":true,"by":"policy","reason":"read only"}',104.5,106.0,107.0,107.5);
+INSERT INTO journal VALUES('thread-running',1,3000.5,2100.5,NULL,NULL,NULL,'thread_created','{"title":"Running","profile":"sandbox"}');
+INSERT INTO journal VALUES('thread-running',2,3001.0,2101.0,NULL,NULL,NULL,'message_added','{"message_id":"m1","parent_id":null,"role":"user","author":"user","parts":[{"kind":"text","text":"Hello?"}]}');
+INSERT INTO journal VALUES('thread-running',3,3001.5,2101.5,'run-3',NULL,NULL,'run_started','{"parent_id":"m1","profile":"sandbox","model":"m","owner":"ffffffffffffffffffffffffffffffff"}');
+INSERT INTO journal VALUES('thread-running',4,3002.0,2102.0,'run-3',NULL,NULL,'message_started','{"message_id":"a1"}');
+INSERT INTO journal VALUES('thread-running',5,3002.5,2102.5,'run-3',NULL,NULL,'part_started','{"message_id":"a1","part_id":"a1-text","index":0,"kind":"text","tool":null}');
+INSERT INTO journal VALUES('thread-running',7,3003.5,2103.0,'run-3',NULL,NULL,'text_delta','{"part_id":"a1-text","text":"it was killed"}');
+INSERT INTO journal VALUES('thread-running',8,3004.0,2104.0,'run-3',NULL,NULL,'part_started','{"message_id":"a1","part_id":"a1-c1","index":1,"kind":"tool_call","tool":{"name":"calculate","call_id":"c1","origin":"client","server":null}}');
+INSERT INTO journal VALUES('thread-running',11,3005.5,2104.5,'run-3',NULL,NULL,'arguments_delta','{"part_id":"a1-c1","fragment":"{\"expression\":\"1+1\"}"}');
+INSERT INTO journal VALUES('thread-running',12,3006.0,2106.0,'run-3',NULL,NULL,'part_finished','{"part_id":"a1-c1","final":{"text":null,"arguments":"{\"expression\":\"1+1\"}","output":null,"is_error":false}}');
+INSERT INTO journal VALUES('thread-running',13,3006.5,2106.5,'run-3',NULL,NULL,'approval_decided','{"call_id":"c1","decision":{"approved":true,"by":"policy","reason":"read only"}}');
+INSERT INTO journal VALUES('thread-running',14,3007.0,2107.0,'run-3',NULL,NULL,'tool_started','{"call_id":"c1"}');
+INSERT INTO wire_event VALUES('run-1',0,1.0,1.0,'x','{}');
+INSERT INTO wire_event VALUES('run-1',1,1.0,1.0,'x','{}');
+INSERT INTO wire_event VALUES('run-1',2,1.0,1.0,'x','{}');
