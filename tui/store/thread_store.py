@@ -6,6 +6,7 @@ import asyncio
 import atexit
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,7 +103,8 @@ class SqliteThreadStore:
         )
 
     def release(self, thread_id: ThreadId) -> None:
-        self._writer.append((Release(thread_id),))
+        with suppress(StoreError):  # closing lets everything go
+            self._writer.append((Release(thread_id),))
 
     async def post(self, request: Request) -> bool:
         return await self._write(

@@ -66,7 +66,7 @@ class Watch:
 
     def tell_trouble(self, problem: Problem | None) -> None:
         """Why nothing can be written, or None; says so when that changes."""
-        if problem != self._problem:
+        if problem != self._problem and self.listener is not None:
             self._problem = problem
             self._tell("troubled", problem)
 
