@@ -387,6 +387,22 @@ async def test_an_event_beyond_all_size_ends_the_turn_in_words(peer: Peer) -> No
     assert end.error.code == "event_too_large"
 
 
+@pytest.mark.parametrize(("status", "code"), [(200, "answer_too_large"), (500, "server_error")])
+async def test_an_answer_without_end_is_left(peer: Peer, status: int, code: str) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"x" * 1024 * 1024
+
+    peer.reply = Reply(status, headers={"content-type": "application/json"}, stream=endless())
+    error = await fails(profile(f"{peer.url}/v1"))
+    assert error.code == code
+    assert sent < 48  # MB; what fits into the buffers of two sockets is not much
+
+
 async def test_a_run_that_was_never_asked_for_is_not_found(peer: Peer) -> None:
     provider = create(profile(f"{peer.url}/v1"), api_key=KEY)
     async with provider.open(request(user("u", "hi"))) as session:

@@ -18,7 +18,7 @@ from typing import Any
 from tui.core.errors import ProviderError
 from tui.core.models import Problem
 from tui.providers.fields import obj, parse_object, text
-from tui.providers.words import RETRY_HINT, plain
+from tui.providers.words import RETRY_HINT, hint_for, plain
 
 _MIN_SECRET = 6
 
@@ -63,6 +63,9 @@ _REFUSED = _Words(
 _STATUS = {
     400: _REFUSED,
     401: _Words("unauthorized", "The server does not accept the key", "Check the profile's key."),
+    402: _Words(
+        "insufficient_quota", "The account has no credit left", "Check the account's plan."
+    ),
     403: _Words("forbidden", "The key may not do this", "Check the key's rights and the project."),
     404: _Words("not_found", "The server has nothing at this address", "Check base_url and ids."),
     408: _Words("timeout", "The server gave up waiting for the request", RETRY_HINT, True),
@@ -86,14 +89,18 @@ def status_error(
     if 300 <= status < 400:
         detail = headers.get("location", "")
     message = f"{words.message} ({host} answered {status})"
+    delay = retry_after(headers)
+    hint = hint_for(code) or words.hint
+    if delay is not None and delay >= 1:
+        hint = f"The server asks to wait {delay:.0f} s. {hint}"
     if detail:
         message += f": {plain(secrets.redact(detail))}"
     return ProviderError(
         message if detail else message + ".",
-        hint=words.hint,
+        hint=hint,
         code=plain(code, 80) or words.code,
         retryable=words.retryable and code != "insufficient_quota",
-        retry_after=retry_after(headers),
+        retry_after=delay,
         status=status,
     )
 
@@ -237,6 +244,15 @@ def not_json(host: str) -> ProviderError:
         f"{host} did not answer with JSON.",
         hint="Check base_url: it may lack /v1, or a proxy or login page stands in between.",
         code="not_an_api",
+    )
+
+
+def too_large(host: str, limit: int) -> ProviderError:
+    """The error for an answer that was left because it did not end."""
+    return ProviderError(
+        f"{host} sent an answer of more than {limit:,} bytes, which was not read further.",
+        hint="The server or a proxy before it is at fault. What arrived is kept.",
+        code="answer_too_large",
     )
 
 

@@ -7,6 +7,7 @@ a frame. No request is ever sent twice here; only connecting is tried once more.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
 Call: TypeAlias = Callable[["openai.AsyncOpenAI"], AbstractAsyncContextManager[Any]]
 """Calls a ``with_streaming_response`` method of the client; sends nothing by itself."""
+
+
+class BodyTooLargeError(Exception):
+    """A body that should be one JSON object is larger than any sane server sends."""
 
 
 class OpenedResponse:
@@ -44,8 +51,14 @@ class OpenedResponse:
         return self._http.aiter_bytes()
 
     async def body(self) -> str:
-        """The whole body."""
-        return (await self._http.aread()).decode("utf-8", "replace")
+        """The whole body. Raises BodyTooLargeError beyond ``MAX_BODY_BYTES``."""
+        found = bytearray()
+        async with contextlib.aclosing(self._http.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                found += chunk
+                if len(found) > MAX_BODY_BYTES:
+                    raise BodyTooLargeError
+        return found.decode("utf-8", "replace")
 
     async def close(self) -> None:
         """Give the connection back; idempotent."""
@@ -127,6 +140,8 @@ class Transport:
         import httpx2
         import openai
 
+        if isinstance(error, BodyTooLargeError):
+            return failures.too_large(self.host, MAX_BODY_BYTES)
         if isinstance(error, openai.APIStatusError):
             response = error.response
             body = response.content.decode("utf-8", "replace")
@@ -158,6 +173,8 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
     import httpx2
     import openai
 
+    from tui.providers.bounded import bound_errors
+
     _check(profile)
     timeout = httpx2.Timeout(profile.read_timeout, connect=profile.connect_timeout)
     proxy = _proxy(profile.base_url)
@@ -169,6 +186,7 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
         follow_redirects=False,
         trust_env=False,
     )
+    http_client.event_hooks["response"].append(bound_errors)
     shared: dict[str, Any] = {
         "max_retries": 0,
         "timeout": timeout,

@@ -16,6 +16,7 @@ _UNSAFE = re.compile(
 RETRY_HINT = "Wait a moment and retry."
 
 _HINTS = {
+    "model_not_found": "Set model in the profile to one that the server has.",
     "rate_limit_exceeded": "Wait a moment and retry; if it stays, check the account's quota.",
     "insufficient_quota": "The account's quota is used up: check plan and billing.",
     "server_error": "The fault is on the server's side: retry, or try another model.",
@@ -44,7 +45,12 @@ def run_problem(code: str, message: str, *, fallback: str) -> Problem:
     code, message = plain(code, 80), plain(message)
     said = message or fallback
     sentence = f"{said} ({code})" if code and code not in said else said
-    return Problem(code=code or "failed", message=sentence, hint=_HINTS.get(code, RETRY_HINT))
+    return Problem(code=code or "failed", message=sentence, hint=hint_for(code) or RETRY_HINT)
+
+
+def hint_for(code: str) -> str:
+    """What to do about a server's error code; empty for one that is not known."""
+    return _HINTS.get(code, "")
 
 
 def incomplete_reason(reason: str) -> str:
@@ -52,6 +58,7 @@ def incomplete_reason(reason: str) -> str:
     return _REASONS.get(reason, plain(reason) or "the provider did not say why")
 
 
+CANCELLED_ELSEWHERE = "It was stopped on the server, not from here."
 TRUNCATED = Problem(
     code="truncated",
     message="The stream ended without saying how the run ended.",

@@ -32,7 +32,8 @@ def decode_end(status: str, run: JsonObject) -> TurnFinished | None:
     if status == "completed":
         return TurnFinished(outcome=Outcome.COMPLETED)
     if status == "cancelled":
-        return TurnFinished(outcome=Outcome.CANCELLED)
+        # One that was cancelled from here is not read to its end.
+        return TurnFinished(outcome=Outcome.CANCELLED, reason=words.CANCELLED_ELSEWHERE)
     if status == "expired":
         return TurnFinished(outcome=Outcome.EXPIRED, error=words.EXPIRED)
     if status == "incomplete":
