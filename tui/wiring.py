@@ -174,12 +174,13 @@ def _assistant_store(paths: Paths, memory: bool) -> AssistantStore:
     return SqliteAssistantStore.open(paths.server_database)
 
 
-def _thread_store(paths: Paths) -> SplitThreadStore:
+def _thread_store(paths: Paths, settings: Settings, role: str) -> SplitThreadStore:
     from tui.store.split_store import SplitThreadStore
     from tui.store.thread_store import SqliteThreadStore
 
     private_directory(paths.data)
-    return SplitThreadStore(SqliteThreadStore.open(paths.database), _memory_store())
+    disk = SqliteThreadStore.open(paths.database, role, settings.storage.keep_wire_runs)
+    return SplitThreadStore(disk, _memory_store())
 
 
 def _memory_store() -> MemoryThreadStore:
@@ -244,16 +245,18 @@ def start_backend(
     settings: Settings,
     policy: ApprovalPolicy,
     hide: HideSecret,
+    role: str = "",
     private: bool = False,
 ) -> Backend:
     """Open the store and start the engine. Blocking; raises StoreError or ConfigError.
 
-    ``private``: every thread lives in memory, and the database is not even opened.
+    ``role`` says to other processes what this one is (``app``, ``ask``). ``private``: every
+    thread lives in memory, and the database is not even opened.
     """
     from tui.tools.local import OWN_KEYS, LocalToolset
 
     private_directory(paths.config)
-    store = _memory_store() if private else _thread_store(paths)
+    store = _memory_store() if private else _thread_store(paths, settings, role)
     engine = EngineThread()
     try:
         engine.wait(store.recover())
@@ -265,8 +268,9 @@ def start_backend(
     toolset = LocalToolset(paths.tools_dir, hidden={*OWN_KEYS, *keys})
     providers = Providers(settings, hide)
     threads = Threads(store)
-    if private:
-        threads.announcements.tell_storage(_NOTHING_KEPT)
+    notice = _NOTHING_KEPT if private else store.notice
+    if notice is not None:
+        threads.announcements.tell_storage(notice)
     conversations = EngineConversations(
         threads=threads,
         providers=providers,

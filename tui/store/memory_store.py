@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tui.core import events as e
 from tui.core.errors import StoreError
 from tui.core.events import Envelope
-from tui.core.models import RunId, RunState, ThreadId, ThreadSummary, WireEvent
+from tui.core.models import Problem, RunId, RunState, ThreadId, ThreadSummary, WireEvent
 from tui.core.ports import Request, StoreListener
 from tui.core.transcript import Transcript
 
@@ -21,6 +21,7 @@ class MemoryThreadStore:
     """
 
     owner = OWNER
+    notice: Problem | None = None
 
     def __init__(self) -> None:
         self.log: dict[ThreadId, list[Envelope]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.core.events import Envelope
-from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent, is_private
+from tui.core.models import Problem, RunId, ThreadId, ThreadSummary, WireEvent, is_private
 from tui.core.ports import Request, StoreListener
 from tui.core.transcript import Transcript
 from tui.store.memory_store import MemoryThreadStore
@@ -26,6 +26,11 @@ class SplitThreadStore:
     def owner(self) -> str:
         """What to put into ``RunStarted.owner``."""
         return self._disk.owner
+
+    @property
+    def notice(self) -> Problem | None:
+        """What had to be mended when the store was opened, for the user; None if nothing."""
+        return self._disk.notice
 
     def _of(self, thread_id: ThreadId) -> SqliteThreadStore | MemoryThreadStore:
         return self._memory if is_private(thread_id) else self._disk
