@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tui.config.catalog import describe
-from tui.config.logs import log_to
+from tui.config.logs import Redactor, log_to
 from tui.config.paths import private_directory, resolve_paths
 from tui.config.preferences import LocalPreferences
 from tui.config.secrets import api_key
@@ -92,8 +92,9 @@ def _root_logger() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_root_logger")
 def test_logs_never_hold_a_key(tmp_path: Path) -> None:
-    formatter = log_to(tmp_path / "logs", level=logging.DEBUG)
-    formatter.hide("plain-secret-value")
+    redactor = Redactor()
+    log_to(tmp_path / "logs", redactor, level=logging.DEBUG)
+    redactor.hide("plain-secret-value")
     logger = logging.getLogger("tui.test")
     logger.info("using %s and Bearer abc.def and sk-proj-1234567890", "plain-secret-value")
     try:
@@ -111,7 +112,7 @@ def test_logs_never_hold_a_key(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_root_logger")
 def test_a_rotated_log_stays_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.config.logs._MAX_BYTES", 100)
-    log_to(tmp_path)
+    log_to(tmp_path, Redactor())
     for _ in range(3):
         logging.getLogger("tui.test").warning("x" * 80)
     files = list(tmp_path.glob("tickertape.log*"))
@@ -122,5 +123,5 @@ def test_a_rotated_log_stays_private(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("_root_logger")
 def test_an_unwritable_log_directory_is_no_reason_to_fail(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    log_to(tmp_path / "file" / "logs")
+    log_to(tmp_path / "file" / "logs", Redactor())
     logging.getLogger("tui.test").warning("goes nowhere")

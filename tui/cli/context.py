@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import click
 
-from tui.config.logs import RedactingFormatter, log_to
+from tui.cli.crash import CrashWatch
+from tui.config.crash import CrashReports, NativeWatch
+from tui.config.logs import Redactor, log_to
 from tui.config.paths import resolve_paths
 from tui.config.settings_file import load_settings, profile_of
+from tui.core.errors import TickertapeError
 from tui.core.ports import ApprovalPolicy
 from tui.core.settings import Paths, Settings
 from tui.wiring import Backend, start_backend
@@ -20,7 +24,9 @@ class Context:
     """One invocation. ``profile`` is what ``--profile`` said, if anything."""
 
     profile: str | None = None
-    _logs: RedactingFormatter | None = field(default=None, repr=False)
+    redactor: Redactor = field(default_factory=Redactor, repr=False)
+    crashes: CrashWatch = field(default_factory=CrashWatch, repr=False)
+    _native: NativeWatch | None = field(default=None, repr=False)
 
     @cached_property
     def paths(self) -> Paths:
@@ -36,14 +42,32 @@ class Context:
         return replace(settings, default_profile=profile_of(settings, self.profile).name)
 
     def hide(self, secret: str | None) -> None:
-        """Keep a value out of the logs."""
-        if self._logs is not None:
-            self._logs.hide(secret)
+        """Keep a value out of logs and reports."""
+        self.redactor.hide(secret)
 
     def start_logging(self) -> None:
-        """Send logging to its file."""
-        if self._logs is None:
-            self._logs = log_to(self.paths.logs)
+        """Send logging to its file, and watch for crashes of native code."""
+        if self._native is None:
+            log_to(self.paths.logs, self.redactor)
+            self._native = NativeWatch(self.paths.logs)
+            atexit.register(self._native.close)
+
+    def dump_threads(self) -> None:
+        """Note where every thread is, before a process that hangs is ended."""
+        if self._native is not None:
+            self._native.dump()
+
+    def crash_reports(self) -> CrashReports:
+        """Where reports of crashes go. Raises ConfigError."""
+        return CrashReports(
+            self.paths.logs, redact=self.redactor.redact, with_messages=self._may_quote
+        )
+
+    def _may_quote(self) -> bool:
+        try:
+            return self.settings.reports.message_text
+        except TickertapeError:
+            return False
 
     def backend(self, policy: ApprovalPolicy) -> Backend:
         """Store and engine, started. The caller closes it."""

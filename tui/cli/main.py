@@ -7,6 +7,7 @@ import importlib
 import io
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -64,7 +65,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, profile: str | None) -> None:
     """A chat client for the terminal that shows everything a language model streams."""
-    ctx.obj = Context(profile=profile)
+    ctx.obj = replace(ctx.ensure_object(Context), profile=profile)
     if ctx.invoked_subcommand is None:
         # Imported here: only the app itself needs the screen.
         from tui.cli.app import run_app
@@ -75,15 +76,18 @@ def cli(ctx: click.Context, profile: str | None) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit status.
 
-    0: completed; 1: failed; 2: wrong usage or configuration; 130: cancelled.
+    0: completed; 1: failed; 2: wrong usage or configuration; 130: cancelled; 128 + number: ended
+    by that signal. An exception that nobody handles becomes a report and one sentence.
     """
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):
             # One character that the other side cannot spell must not cost the rest.
             stream.reconfigure(errors="replace")
     guard_terminal()
+    context = Context()
+    context.crashes.watch(context.crash_reports)
     try:
-        status = cli.main(arguments, prog_name="tickertape", standalone_mode=False)
+        status = cli.main(arguments, prog_name="tickertape", standalone_mode=False, obj=context)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -18,31 +18,41 @@ _BEARER = re.compile(r"(?i)(bearer\s+|api-key['\":\s]+)[^\s'\",}]+")
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 
 
-class RedactingFormatter(logging.Formatter):
-    """Formats a record and blanks what is, or looks like, a key; tracebacks included."""
+class Redactor:
+    """Blanks what is, or looks like, a key."""
 
-    def __init__(self, fmt: str) -> None:
-        super().__init__(fmt)
+    def __init__(self) -> None:
         self._secrets: set[str] = set()
 
     def hide(self, secret: str | None) -> None:
-        """Never write this value."""
+        """Never let this value through."""
         if secret:
             self._secrets.add(secret)
 
-    def format(self, record: logging.LogRecord) -> str:
-        text = sanitise(super().format(record))  # logs are read in terminals too
-        for secret in self._secrets:
+    def redact(self, text: str) -> str:
+        """The text without keys."""
+        for secret in tuple(self._secrets):  # another thread may learn one meanwhile
             text = text.replace(secret, "[key]")
         return _KEY.sub("[key]", _BEARER.sub(r"\1[key]", text))
 
 
-def log_to(directory: Path, *, level: int = logging.INFO) -> RedactingFormatter:
+class RedactingFormatter(logging.Formatter):
+    """Formats a record without keys; tracebacks included."""
+
+    def __init__(self, fmt: str, redactor: Redactor) -> None:
+        super().__init__(fmt)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = sanitise(super().format(record))  # logs are read in terminals too
+        return self._redactor.redact(text)
+
+
+def log_to(directory: Path, redactor: Redactor, *, level: int = logging.INFO) -> None:
     """Send all logging to ``tickertape.log`` in ``directory`` (mode 0600).
 
     A directory that cannot be written is no reason not to start: then nothing is logged.
     """
-    formatter = RedactingFormatter(_FORMAT)
     root = logging.getLogger()
     root.setLevel(level)
     # The SDK logs whole requests at debug level; its warnings are enough.
@@ -52,9 +62,8 @@ def log_to(directory: Path, *, level: int = logging.INFO) -> RedactingFormatter:
         handler = _handler(directory)
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(RedactingFormatter(_FORMAT, redactor))
     root.addHandler(handler)
-    return formatter
 
 
 class _PrivateFileHandler(logging.handlers.RotatingFileHandler):

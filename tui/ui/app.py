@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -11,23 +15,26 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from tui.core.sanitise import sanitise
 from tui.core.services import Preferences
 from tui.ui import themes
 from tui.ui.commands import COMMANDS
 from tui.ui.door import LineDoor
+from tui.ui.driver import TerminalDriver
+from tui.ui.leaving import Leaving, Unsaved
 from tui.ui.main_screen import MainScreen
 from tui.ui.screen import Connect
-from tui.ui.terminal import TerminalDriver
 
 
-class TickertapeApp(App[None]):
-    """Tickertape on a terminal.
+class TickertapeApp(App[Leaving]):
+    """Tickertape on a terminal; ``run`` returns how it was left.
 
     ``connect`` gives the five services; it runs after the first frame, may take its time, and may
     raise TickertapeError, which is shown. ``now`` gives seconds since the epoch. ``preferences``,
-    when they can be had early, save the first frame from the wrong theme.
+    when they can be had early, save the first frame from the wrong theme. ``on_crash`` is told of
+    whatever nobody handled; the app then ends with return code 1, and prints nothing itself.
     """
 
     TITLE = "Tickertape"
@@ -39,8 +46,11 @@ class TickertapeApp(App[None]):
         *,
         now: Callable[[], float] = time.time,
         preferences: Preferences | None = None,
+        on_crash: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
         super().__init__()
+        self._on_crash = on_crash
+        self._running_on: asyncio.AbstractEventLoop | None = None
         self._door = LineDoor()
         self._main = MainScreen(connect, now)
         for theme in themes.THEMES:
@@ -87,7 +97,61 @@ class TickertapeApp(App[None]):
         """Put text on the clipboard; what is pasted elsewhere must be as harmless as the screen."""
         super().copy_to_clipboard(sanitise(text))
 
+    # --- leaving ---------------------------------------------------------------------------
+
+    def on_load(self) -> None:
+        """From here on the app can be told to leave."""
+        self._running_on = asyncio.get_running_loop()
+
     async def action_quit(self) -> None:
-        """Save what is being written, then leave."""
-        await self._main.save_before_quitting()
-        self.exit()
+        """Leave; the screen asks first when an answer is still being written."""
+        await self._main.quit()
+
+    def action_suspend_process(self) -> None:
+        """Ctrl+Z: stop until the shell says ``fg``, with all that this was started through."""
+        if isinstance(self._driver, TerminalDriver):
+            os.killpg(os.getpgrp(), signal.SIGTSTP)
+
+    def leave(self, code: int) -> bool:
+        """End with this return code and let go of what runs; from any thread, or from a signal.
+
+        False when there is nothing to end: the app has not begun, or is over.
+        """
+        if self._running_on is None:
+            return False
+        try:
+            self._running_on.call_soon_threadsafe(self.exit, Leaving.LET_GO, code)
+        except RuntimeError:  # the loop is closed
+            return False
+        return True
+
+    def tell(self, text: str) -> None:
+        """Say something on the screen, from any thread."""
+        if self._running_on is not None:
+            with contextlib.suppress(RuntimeError):
+                self._running_on.call_soon_threadsafe(self._tell, text)
+
+    def _tell(self, text: str) -> None:
+        self.notify(sanitise(text), severity="error", timeout=12, markup=False)
+
+    def unsaved(self) -> Unsaved | None:
+        """What was being written, for whoever saves it when the app is over."""
+        return self._main.unsaved()
+
+    def give_terminal_back(self) -> None:
+        """The last resort for an app that does not end, from any thread."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.give_back()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's one door for what nobody handled: in a widget, a worker, a timer, a layout.
+
+        The app stops. Textual has ended the widget by now, so the screen may be wrong from here
+        on, and a wrong screen is worse than a restart that shows all of the log.
+        """
+        self._return_code = 1
+        if self._exception is None:  # the first one is the cause; tests are given it
+            self._exception = error
+            self._exception_event.set()
+        self._on_crash(error.error if isinstance(error, WorkerFailed) else error)
+        self._close_messages_no_wait()

@@ -7,14 +7,10 @@ cure is to hand the parser pastes without that one character.
 
 from __future__ import annotations
 
-import os
-import selectors
-from codecs import getincrementaldecoder
 from collections.abc import Iterable
 
 from textual import events
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tui.core.sanitise import sanitise
@@ -25,9 +21,6 @@ _SHOWN_ESCAPE = sanitise(_ESCAPE)
 _ALT_ENTER = "\x1b\r"
 # So much of the beginning of a paste is no key that somebody pressed.
 _NO_KEY = len("\x1b[2")
-
-_READ = 64 * 1024
-_TICK_SECONDS = 0.1
 
 
 class TerminalParser(XTermParser):
@@ -81,26 +74,3 @@ def _overlap(text: str, mark: str) -> int:
     """How many characters at the end of ``text`` may begin the mark."""
     sizes = range(min(len(text), len(mark) - 1), 0, -1)
     return next((size for size in sizes if text.endswith(mark[:size])), 0)
-
-
-class TerminalDriver(LinuxDriver):
-    """Textual's driver with that parser; it has no other place to put one than the whole loop."""
-
-    def run_input_thread(self) -> None:
-        """Read keys until the driver stops."""
-        parser = TerminalParser(self._debug)
-        # Bytes that are no UTF-8 (a pasted binary) are shown as such; they do not end the app.
-        decode = getincrementaldecoder("utf-8")("replace").decode
-        with selectors.SelectSelector() as selector:
-            selector.register(self.fileno, selectors.EVENT_READ)
-            while not self.exit_event.is_set():
-                if selector.select(_TICK_SECONDS):
-                    if not (data := os.read(self.fileno, _READ)):
-                        return
-                    text = decode(data)
-                    self._process(parser.feed(text) if text else ())
-                self._process(parser.tick())
-
-    def _process(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self.process_message(message)
