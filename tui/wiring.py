@@ -10,6 +10,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.config.catalog import ConfigCatalog
@@ -35,8 +36,10 @@ from tui.engine.threads import Threads
 
 if TYPE_CHECKING:
     from tui.server.embedded import EmbeddedServer
+    from tui.store.backup import Contents
     from tui.store.memory_store import MemoryThreadStore
     from tui.store.split_store import SplitThreadStore
+    from tui.store.stats import Shrunk, StoreStats
 
 HideSecret = Callable[[str | None], None]
 
@@ -297,3 +300,39 @@ def start_backend(
         store=store,
         following=following,
     )
+
+
+def back_up_store(paths: Paths, target: Path, *, force: bool) -> Contents:
+    """Copy the store into one file. Raises NotFoundError or StoreError."""
+    from tui.store.backup import back_up
+
+    return back_up(paths.database, target, force=force)
+
+
+def restore_store(paths: Paths, source: Path) -> Contents:
+    """Put a backup in the store's place. Raises NotFoundError, BusyError or StoreError."""
+    from tui.store.backup import restore
+
+    private_directory(paths.data)
+    return restore(paths.database, source)
+
+
+def check_store(paths: Paths, *, full: bool) -> list[str]:
+    """What is wrong with the store, a sentence each. Raises NotFoundError or StoreError."""
+    from tui.store.check import check
+
+    return check(paths.database, full=full)
+
+
+def compact_store(paths: Paths, settings: Settings) -> Shrunk:
+    """Make the store as small as it can be. Raises NotFoundError or StoreError."""
+    from tui.store.stats import compact
+
+    return compact(paths.database, settings.storage.keep_wire_runs)
+
+
+def store_stats(paths: Paths) -> StoreStats:
+    """Numbers about the store. Raises NotFoundError or StoreError."""
+    from tui.store.stats import read_stats
+
+    return read_stats(paths.database)

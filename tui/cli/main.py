@@ -19,8 +19,11 @@ from tui.core.errors import ConfigError, NotFoundError, TickertapeError
 # Loaded when called for: `ask` must not pay for the server, nor the app for either.
 _COMMANDS = {
     "ask": ("tui.cli.ask", "Ask one question; the answer goes to standard output."),
+    "backup": ("tui.cli.backup", "Write all threads into one file, while Tickertape runs."),
     "config": ("tui.cli.config", "Show where the configuration is, or what it says."),
+    "restore": ("tui.cli.restore", "Put a backup in the place of the database."),
     "serve": ("tui.cli.serve", "Serve the Assistants API on this machine."),
+    "store": ("tui.cli.store", "Check, shrink or measure the database."),
     "threads": ("tui.cli.threads", "List, show or delete stored threads."),
 }
 

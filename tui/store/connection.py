@@ -73,6 +73,23 @@ def first_schema(schema: str) -> apsw.Connection:
     return connection
 
 
+def open_as_it_is(path: Path) -> apsw.Connection:
+    """A read-only connection to a threads file of a known version, which is not brought up to date.
+
+    Raises StoreError for any other file.
+    """
+    connection: apsw.Connection | None = None
+    try:
+        connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(BUSY_MS)
+        check_version(connection, path, THREADS)
+    except (apsw.Error, StoreError) as error:
+        if connection is not None:
+            connection.close()
+        raise store_error(error, path) from error
+    return connection
+
+
 def known_version(schema: str) -> int:
     """The newest schema that this program understands."""
     return len(_scripts(schema))

@@ -27,22 +27,33 @@ _STEPS = (
       coalesce((SELECT max(seq) FROM journal WHERE thread_id = id), 0),
       coalesce((SELECT max(seq) FROM run WHERE thread_id = id), 0))
     """,
-    # A message whose line is lost still has its text. The reducer names the parts of added
-    # messages after them, so those are the user's.
+    # A message whose line is lost still has its parts, and parts know in which order they began.
+    # The reducer names the parts of added messages after them, so those are the user's.
     """
-    INSERT OR IGNORE INTO message
-      (thread_id, id, parent_id, position, role, author, run_id, at, complete)
-    SELECT p.thread_id, p.message_id, 'lost',
-      coalesce((SELECT min(m.position) - 1 FROM message m
-                WHERE m.thread_id = p.thread_id AND m.parent_id = p.message_id),
-               (SELECT max(m.position) + 1 FROM message m WHERE m.thread_id = p.thread_id), 1),
-      iif(p.id = p.message_id || ':' || p.idx, 'user', 'assistant'), '',
-      (SELECT c.run_id FROM tool_call c WHERE c.thread_id = p.thread_id AND c.part_id = p.id),
-      (SELECT created_at FROM thread t WHERE t.id = p.thread_id), 1
-    FROM part p
-    WHERE NOT EXISTS (SELECT 1 FROM message m
-                      WHERE m.thread_id = p.thread_id AND m.id = p.message_id)
-    ORDER BY p.position
+    UPDATE message SET position = position * 1000 WHERE thread_id IN (
+      SELECT p.thread_id FROM part p
+      LEFT JOIN message m ON m.thread_id = p.thread_id AND m.id = p.message_id
+      WHERE m.id IS NULL)
+    """,
+    """
+    INSERT INTO message (thread_id, id, parent_id, position, role, author, run_id, at, complete)
+    SELECT thread_id, message_id, 'lost',
+      coalesce((SELECT max(m.position) FROM part q
+                JOIN message m ON m.thread_id = q.thread_id AND m.id = q.message_id
+                WHERE q.thread_id = lost.thread_id AND q.position < lost.first), 0)
+        + row_number() OVER (PARTITION BY thread_id ORDER BY first),
+      iif(added, 'user', 'assistant'), '',
+      coalesce((SELECT r.id FROM run r
+                WHERE r.thread_id = lost.thread_id AND r.tail_id = lost.message_id),
+               (SELECT c.run_id FROM part q
+                JOIN tool_call c ON c.thread_id = q.thread_id AND c.part_id = q.id
+                WHERE q.thread_id = lost.thread_id AND q.message_id = lost.message_id)),
+      (SELECT created_at FROM thread t WHERE t.id = lost.thread_id), 1
+    FROM (
+      SELECT p.thread_id, p.message_id, min(p.position) AS first,
+        max(p.id = p.message_id || ':' || p.idx) AS added
+      FROM part p LEFT JOIN message m ON m.thread_id = p.thread_id AND m.id = p.message_id
+      WHERE m.id IS NULL GROUP BY p.thread_id, p.message_id) AS lost
     """,
     """
     DELETE FROM tool_call AS c WHERE NOT EXISTS (

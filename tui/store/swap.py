@@ -75,12 +75,14 @@ def _free_suffix(path: Path, reason: str) -> str:
 
 
 def _keep(old: Path, aside: Path) -> None:
-    if not old.exists() or aside.exists():
+    if aside.exists() or not old.exists() or not old.stat().st_size:
         return
     try:
         aside.hardlink_to(old)
     except OSError:  # a file system without hard links
         partial = aside.with_name(aside.name + ".partial")
-        shutil.copyfile(old, partial)
-        partial.chmod(0o600)
+        os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
+        with old.open("rb") as source, partial.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+            os.fsync(copy.fileno())
         partial.replace(aside)
