@@ -60,7 +60,8 @@ def _text(home: Home, chance: random.Random) -> Watched:
 
 def _arguments(home: Home, chance: random.Random) -> Watched:
     call = calling("note", "k1", length=_ANSWER)
-    return _after(_ask(home, block(steps(call, rate=300))), "arguments_delta")
+    text = block(steps(call, saying(_SHORT, 501), rate=300))
+    return _after(_ask(home, text), "arguments_delta")
 
 
 def _approval(home: Home, chance: random.Random) -> Watched:
@@ -95,6 +96,16 @@ def _draft(home: Home, chance: random.Random) -> Watched:
     return watched
 
 
+def _queued(home: Home, chance: random.Random) -> Watched:
+    text = block(steps(saying(_ANSWER), rate=200))
+    more: list[dict[str, object]] = [
+        {"queue": block(steps(saying(5, start), rate=0))} for start in (701, 801)
+    ]
+    watched = _victim(home, {"send": text}, *more)
+    watched.wait(lambda: sum("queue" in r["did"] for r, _ in watched.reports) == 2, "the queue")
+    return watched
+
+
 def _app_text(home: Home, chance: random.Random) -> Watched:
     screen = Screen(home)
     screen.wait_for("Write a message")
@@ -114,11 +125,16 @@ def _app_approval(home: Home, chance: random.Random) -> Watched:
 KINDS = (
     Kind("text", _text, (0.0, 1.8), complete=_ANSWER),
     Kind("text, server lives", _text, (0.0, 1.8), complete=_ANSWER, remote=True),
-    Kind("arguments", _arguments, (0.0, 1.5), complete=_ANSWER),
+    Kind("arguments", _arguments, (0.0, 1.5), complete=_ANSWER + _SHORT),
+    Kind("arguments, server lives", _arguments, (0.0, 1.5), complete=_ANSWER + _SHORT, remote=True),
     Kind("approval pending", _approval, (0.0, 0.4), complete=_SHORT + 5),
     Kind("tool running", _tool, (0.0, 0.5), complete=_SHORT),
     Kind("submitting", _submitting, (0.0, 0.03), complete=_SHORT),
     Kind("finishing", _finishing, (0.0, 0.04), complete=_SHORT),
+    Kind("queued", _queued, (0.0, 2.5), complete=_ANSWER),
+    Kind("approval, server lives", _approval, (0.0, 0.4), complete=_SHORT + 5, remote=True),
+    Kind("tool, server lives", _tool, (0.0, 0.5), complete=_SHORT, remote=True),
+    Kind("submitting, server lives", _submitting, (0.0, 0.03), complete=_SHORT, remote=True),
     Kind("draft", _draft, (0.0, 0.5), complete=_ANSWER),
     Kind(
         "app, text",

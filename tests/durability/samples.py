@@ -8,6 +8,7 @@ import os
 import statistics
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Sample:
 # What each may grow by, and what of its samples is compared. Descriptors come and go with every
 # stream and visitor, so the least counts: what leaks is never given back. Memory moves with the
 # allocator's mood.
-_ALLOWED = {
+_ALLOWED: dict[str, tuple[int, Callable[[Sequence[int]], float]]] = {
     "memory": (5_000_000, statistics.median),
     "descriptors": (0, min),
     "threads": (0, min),

@@ -14,13 +14,16 @@ import apsw
 from tests.durability.front import Front, front
 from tests.durability.home import WORD, Home, block, saying, steps
 from tests.durability.shown import Watched
-from tui.core.models import Outcome, Role, ThreadId
-from tui.core.thread import Part
+from tui.core.models import Decision, Outcome, Role, RunState, ThreadId, ToolState
+from tui.core.services import RetryRun
+from tui.core.thread import Part, Run
 from tui.core.transcript import Transcript
 from tui.store.thread_store import SqliteThreadStore
 
 PROMISE = 0.25
 """Seconds from shown to on disk."""
+
+_YES = Decision(approved=True, by="user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +153,14 @@ async def check_reports(kill: Kill, stored: dict[ThreadId, Transcript]) -> None:
             assert step["draft"] in drafts, "the draft is gone"
 
 
-def stored_words(transcripts: Iterable[Transcript]) -> set[str]:
-    """Every word that models said."""
+def stored_words(transcripts: Iterable[Transcript], run_id: str | None = None) -> set[str]:
+    """Every word that models said, in one run or in all."""
     return {
         word
         for transcript in transcripts
-        for part in transcript.parts.values()
-        if transcript.messages[part.message_id].role is Role.ASSISTANT
+        for message in transcript.messages.values()
+        if message.role is Role.ASSISTANT and run_id in (None, message.run_id)
+        for part in message.parts
         for word in _said(part)
     }
 
@@ -175,10 +179,92 @@ async def go_on(kill: Kill, reader: Front, thread_id: ThreadId, chance: random.R
     """One of the things a person can do next, and then a message that is answered."""
     transcript = await reader.look(thread_id)
     run = transcript.latest_run()
-    assert run is None or not run.active, "the run of a dead process counts as active"
     then = "send"
+    if run is not None and run.state is RunState.INTERRUPTED:
+        asks = any(call.state is ToolState.APPROVAL for call in transcript.calls_of(run.id))
+        then = chance.choice(["send", "resume", "retry", "leave", *["decide"] * asks])
+        await _do(kill, reader, transcript, then)
+    if transcript.queue:
+        await _send_queue(reader, thread_id)
+        assert not (await reader.look(thread_id)).queue, "a message waits for ever"
     await still_answers(reader, thread_id)
     return then
+
+
+async def _do(kill: Kill, reader: Front, transcript: Transcript, then: str) -> None:
+    run = transcript.interrupted_run()
+    assert run is not None
+    conversations = reader.services.conversations
+    thread_id = transcript.thread_id
+    match then:
+        case "resume" | "decide":
+            await _finish(kill, reader, transcript, then)
+        case "retry":
+            again = f"{run.id}-again"
+            await conversations.retry(RetryRun(thread_id=thread_id, of=run.id, run_id=again))
+            end = await decided(reader, thread_id, again)
+            assert end.outcome is Outcome.COMPLETED, f"the retry ended {end.outcome}: {end.error}"
+        case "leave":
+            await conversations.leave(thread_id)
+            left = (await reader.look(thread_id)).runs[run.id]
+            assert left.state is RunState.FINISHED, "a run that was left is not over"
+
+
+async def _finish(kill: Kill, reader: Front, transcript: Transcript, then: str) -> None:
+    """Go on with the run. With a server that lives it ends as if nothing had happened."""
+    thread_id, run = transcript.thread_id, transcript.interrupted_run()
+    assert run is not None
+    if then == "decide":
+        for call in transcript.calls_of(run.id):
+            if call.state is ToolState.APPROVAL:
+                await reader.services.conversations.decide(thread_id, run.id, call.call_id, _YES)
+                break
+    else:
+        await reader.services.conversations.resume(thread_id)
+    end = await decided(reader, thread_id, run.id)
+    assert end.state is RunState.FINISHED, "a run that was resumed is interrupted again"
+    if not kill.remote:
+        return
+    assert end.outcome is Outcome.COMPLETED, f"the resumed run ended {end.outcome}: {end.error}"
+    resumed = await reader.look(thread_id)
+    got = stored_words([resumed], run.id)
+    assert len(got) == kill.complete, f"{len(got)} words of {kill.complete} after resuming"
+
+
+async def decided(reader: Front, thread_id: ThreadId, run_id: str) -> Run:
+    """The run at its end; what asks meanwhile is approved."""
+
+    def stops(transcript: Transcript) -> bool:
+        run = transcript.runs.get(run_id)
+        return run is not None and run.state is not RunState.RUNNING
+
+    while True:
+        transcript = await reader.until(thread_id, stops)
+        run = transcript.runs[run_id]
+        if run.state is not RunState.WAITING:
+            return await reader.ended(thread_id, run_id)
+        for call in transcript.calls_of(run_id):
+            if call.state is ToolState.APPROVAL:
+                await reader.services.conversations.decide(thread_id, run_id, call.call_id, _YES)
+        await reader.until(thread_id, lambda t: t.runs[run_id].state is not RunState.WAITING)
+
+
+async def _send_queue(reader: Front, thread_id: ThreadId) -> None:
+    """What waited waits for the reader, unless the run before it could complete."""
+
+    def at_rest(transcript: Transcript) -> bool:
+        run = transcript.latest_run()
+        assert run is not None
+        asked = [each.id for each in transcript.messages.values() if each.role is Role.USER]
+        answered = {each.parent_id for each in transcript.runs.values()}
+        goes_out = bool(transcript.queue) and run.outcome is Outcome.COMPLETED
+        return not run.active and not goes_out and asked[-1] in answered
+
+    waiting = [each.run_id for each in (await reader.until(thread_id, at_rest)).queue.values()]
+    await reader.services.conversations.send_queued(thread_id)
+    for run_id in waiting:
+        run = await decided(reader, thread_id, run_id)
+        assert run.outcome is Outcome.COMPLETED, f"a message that waited ended {run.outcome}"
 
 
 async def still_answers(reader: Front, thread_id: ThreadId) -> None:
