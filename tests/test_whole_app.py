@@ -16,11 +16,12 @@ from tui.core.services import Services
 from tui.tools.policy import ReadOnlyPolicy
 from tui.ui.app import TickertapeApp
 from tui.ui.composer import Composer
+from tui.ui.leaving import Leaving
 from tui.wiring import Backend, start_backend
 
 
 @asynccontextmanager
-async def _app(rate: float = 0) -> AsyncIterator[Pilot[None]]:
+async def _app(rate: float = 0) -> AsyncIterator[Pilot[Leaving]]:
     backends: list[Backend] = []
 
     def start() -> Services:
@@ -46,12 +47,12 @@ async def _app(rate: float = 0) -> AsyncIterator[Pilot[None]]:
             await asyncio.to_thread(backend.close)
 
 
-async def _send(pilot: Pilot[None], text: str) -> None:
+async def _send(pilot: Pilot[Leaving], text: str) -> None:
     pilot.app.screen.query_one(Composer).put(text)
     await pilot.press("enter")
 
 
-async def _says(pilot: Pilot[None], *words: str) -> None:
+async def _says(pilot: Pilot[Leaving], *words: str) -> None:
     await until(pilot, lambda: all(word in " ".join(screen_text(pilot).split()) for word in words))
 
 

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from tests.ui.fakes import FakeBackend
 from tui.ui.app import TickertapeApp
+from tui.ui.leaving import Leaving
 
 WIDE = (120, 40)
 SMALL = (80, 24)
@@ -25,7 +26,9 @@ def make_app(backend: FakeBackend) -> TickertapeApp:
 
 
 @asynccontextmanager
-async def running(backend: FakeBackend, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
+async def running(
+    backend: FakeBackend, size: tuple[int, int] = WIDE
+) -> AsyncIterator[Pilot[Leaving]]:
     """The app, connected and with its first thread on screen."""
     app = make_app(backend)
     async with app.run_test(size=size, notifications=True) as pilot:
@@ -34,7 +37,7 @@ async def running(backend: FakeBackend, size: tuple[int, int] = WIDE) -> AsyncIt
         yield pilot
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+async def until(pilot: Pilot[Leaving], condition: Callable[[], object]) -> None:
     """Wait until the condition holds; fails with the screen's text when it never does."""
     for _ in range(_TURNS):
         if condition():
@@ -43,7 +46,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     raise AssertionError(f"never came true; the screen says:\n{screen_text(pilot)}")
 
 
-async def settle(pilot: Pilot[None]) -> None:
+async def settle(pilot: Pilot[Leaving]) -> None:
     """Wait until nothing on screen changes any more."""
     before, same = "", 0
     for _ in range(_TURNS):
@@ -56,7 +59,7 @@ async def settle(pilot: Pilot[None]) -> None:
     raise AssertionError("the screen never came to rest")
 
 
-def screen_text(pilot: Pilot[None]) -> str:
+def screen_text(pilot: Pilot[Leaving]) -> str:
     """What a person reads, line by line."""
     app = pilot.app
     height = app.size.height
@@ -65,18 +68,18 @@ def screen_text(pilot: Pilot[None]) -> str:
     return "\n".join(row.rstrip() for row in rows)
 
 
-def text_of(pilot: Pilot[None], selector: str) -> str:
+def text_of(pilot: Pilot[Leaving], selector: str) -> str:
     """What a person reads inside one widget's place on screen."""
     region = pilot.app.screen.query_one(selector, Widget).region
     rows = screen_text(pilot).split("\n")[region.y : region.bottom]
     return "\n".join(row[region.x : region.right].rstrip() for row in rows)
 
 
-def status(pilot: Pilot[None]) -> str:
+def status(pilot: Pilot[Leaving]) -> str:
     """The status line."""
     return text_of(pilot, "#status")
 
 
-def focused(pilot: Pilot[None]) -> str | None:
+def focused(pilot: Pilot[Leaving]) -> str | None:
     """The id of the widget that has the keys."""
     return None if pilot.app.focused is None else pilot.app.focused.id

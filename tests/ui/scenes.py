@@ -12,6 +12,7 @@ from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
 from tui.core.models import Outcome, PartKind, Problem, ThreadSummary, Usage
 from tui.ui import themes
+from tui.ui.leaving import Leaving
 
 ANSWER = """It is **14:05 in Tokyo** and **07:05 in Paris**, and 17 * 23 = 391.
 
@@ -40,9 +41,9 @@ class Scene:
     name: str
     size: tuple[int, int]
     prepare: Callable[[FakeBackend], None]
-    play: Callable[[Pilot[None], FakeBackend], Awaitable[None]]
+    play: Callable[[Pilot[Leaving], FakeBackend], Awaitable[None]]
 
-    async def run(self, pilot: Pilot[None], backend: FakeBackend) -> None:
+    async def run(self, pilot: Pilot[Leaving], backend: FakeBackend) -> None:
         """Bring the connected app to the moment of the picture."""
         await until(pilot, lambda: "thread" in backend.remembered or not backend.remembered)
         await settle(pilot)
@@ -117,11 +118,11 @@ def answered(backend: FakeBackend) -> None:
     run.finish()
 
 
-async def still(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def still(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """Nothing happens."""
 
 
-async def streaming(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def streaming(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """An answer that breaks off in the middle of a code block."""
     run = begin(backend)
     backend.clock += 0.4
@@ -133,7 +134,7 @@ async def streaming(pilot: Pilot[None], backend: FakeBackend) -> None:
     backend.clock += 3
 
 
-async def parallel(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def parallel(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """Three calls whose arguments arrive interleaved."""
     run = begin(backend)
     backend.clock += 0.4
@@ -146,7 +147,7 @@ async def parallel(pilot: Pilot[None], backend: FakeBackend) -> None:
     backend.clock += 1
 
 
-async def approval(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def approval(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """Two calls wait for a decision while the reader types."""
     run = begin(backend)
     text = '{"to": "ada@example.org", "subject": "Tuesday", "body": "See you at ten.", "cc": []}'
@@ -158,7 +159,7 @@ async def approval(pilot: Pilot[None], backend: FakeBackend) -> None:
     await pilot.press(*"and then")
 
 
-async def failed(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def failed(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """A tool that failed, then a server that did."""
     run = begin(backend)
     call = run.call("current_time", '{"timezone": "Mars/Olympus"}')
@@ -174,7 +175,7 @@ async def failed(pilot: Pilot[None], backend: FakeBackend) -> None:
     run.finish(Outcome.FAILED, error=problem)
 
 
-async def raw_events(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def raw_events(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """The second tab of the inspector."""
     await parallel(pilot, backend)
     backend.emit_wire("r1", "thread.run.step.delta", '{"delta": {"step_details": {}}}')
@@ -182,7 +183,7 @@ async def raw_events(pilot: Pilot[None], backend: FakeBackend) -> None:
     await show_wire_tab(pilot)
 
 
-async def show_wire_tab(pilot: Pilot[None]) -> None:
+async def show_wire_tab(pilot: Pilot[Leaving]) -> None:
     """Go to the raw events, whatever the size: the first press opens a hidden inspector."""
     inspector = pilot.app.screen.query_one("#inspector")
     if not inspector.display:
@@ -190,24 +191,24 @@ async def show_wire_tab(pilot: Pilot[None]) -> None:
     await pilot.press("f7")
 
 
-async def threads_overlay(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def threads_overlay(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """The list of threads over the conversation."""
     await pilot.press("ctrl+t")
 
 
-async def inspector_overlay(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def inspector_overlay(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """The inspector over the conversation."""
     await parallel(pilot, backend)
     await pilot.press("ctrl+o")
 
 
-async def light(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def light(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """The other theme."""
     await pilot.press("f3")
     assert pilot.app.theme == themes.LIGHT
 
 
-async def keys(pilot: Pilot[None], backend: FakeBackend) -> None:
+async def keys(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """All keys."""
     await pilot.press("f1")
 
@@ -215,7 +216,7 @@ async def keys(pilot: Pilot[None], backend: FakeBackend) -> None:
 def _sizes(
     name: str,
     prepare: Callable[[FakeBackend], None],
-    play: Callable[[Pilot[None], FakeBackend], Awaitable[None]],
+    play: Callable[[Pilot[Leaving], FakeBackend], Awaitable[None]],
     *sizes: tuple[int, int],
 ) -> list[Scene]:
     return [

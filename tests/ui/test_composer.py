@@ -9,17 +9,18 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from tests.ui.driving import SMALL, focused, running, screen_text, settle, status, text_of, until
+from tests.ui.driving import SMALL, focused, running, screen_text, settle, text_of, until
 from tests.ui.fakes import FakeBackend
 from tui.core.errors import BusyError, StoreError
 from tui.ui.composer import Composer
+from tui.ui.leaving import Leaving
 
 
-def composer(pilot: Pilot[None]) -> Composer:
+def composer(pilot: Pilot[Leaving]) -> Composer:
     return pilot.app.screen.query_one(Composer)
 
 
-async def write(pilot: Pilot[None], text: Iterable[str]) -> None:
+async def write(pilot: Pilot[Leaving], text: Iterable[str]) -> None:
     await pilot.press(*text)
 
 
@@ -97,19 +98,6 @@ async def test_blank_text_is_not_sent() -> None:
         await pilot.press("space", "ctrl+j", "enter")
         await settle(pilot)
         assert not backend.commands
-
-
-async def test_while_an_answer_runs_the_text_stays_and_the_reason_is_told() -> None:
-    backend = FakeBackend()
-    async with running(backend) as pilot:
-        await pilot.press("a", "enter")
-        await until(pilot, lambda: backend.commands)
-        backend.begin(backend.sent().thread_id, "r1").text("hm", end=False)
-        await until(pilot, lambda: "hm" in text_of(pilot, "#log"))
-        await pilot.press("b", "enter")
-        await until(pilot, lambda: "still being written" in status(pilot))
-        assert composer(pilot).text == "b"
-        assert len(backend.commands) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.ui.fakes import FakeBackend
 from tui.core.sanitise import sanitise
 from tui.ui.dialogs import ConfirmScreen, LineScreen
 from tui.ui.door import LineDoor
+from tui.ui.leaving import Leaving
 
 EVIL = (
     "Tag\x1b]0;owned\x07\x1b[2J\x9b31m\x90q\x9c\x00\x08\x0e\x7f\x85\u200b\u202e\u2066\ufeff\u2028"
@@ -29,11 +30,11 @@ EVIL = (
 _BLACK = Color(0, 0, 0)
 
 
-def _lines(pilot: Pilot[None]) -> list[list[Segment]]:
+def _lines(pilot: Pilot[Leaving]) -> list[list[Segment]]:
     return [list(strip) for strip in pilot.app.screen._compositor.render_strips()]
 
 
-def _check(pilot: Pilot[None]) -> None:
+def _check(pilot: Pilot[Leaving]) -> None:
     rows = ["".join(segment.text for segment in line) for line in _lines(pilot)]
     assert any("Tag" in row for row in rows), "the forgetful widget is not on screen"
     for row in rows:

@@ -25,13 +25,14 @@ from tui.ui import themes
 from tui.ui.chat.view import ChatView
 from tui.ui.commands import COMMANDS
 from tui.ui.composer import Composer
+from tui.ui.leaving import Leaving
 
 
-def visible(pilot: Pilot[None], selector: str) -> bool:
+def visible(pilot: Pilot[Leaving], selector: str) -> bool:
     return pilot.app.screen.query_one(selector).display
 
 
-def pane_with_focus(pilot: Pilot[None]) -> str:
+def pane_with_focus(pilot: Pilot[Leaving]) -> str:
     for pane in ("#threads", "#chat", "#approval", "#composer", "#inspector"):
         if pilot.app.screen.query_one(pane).has_focus_within:
             return pane

@@ -14,6 +14,7 @@ from tui.core.errors import StoreError
 from tui.core.models import Outcome, PartKind, Problem
 from tui.core.services import RetryRun
 from tui.ui.composer import Composer
+from tui.ui.leaving import Leaving
 
 
 def in_thread(text: str = "a question") -> tuple[FakeBackend, FakeRun]:
@@ -25,11 +26,11 @@ def in_thread(text: str = "a question") -> tuple[FakeBackend, FakeRun]:
     return backend, backend.begin("t1", "r1")
 
 
-def log(pilot: Pilot[None]) -> str:
+def log(pilot: Pilot[Leaving]) -> str:
     return text_of(pilot, "#log")
 
 
-def says(pilot: Pilot[None], words: str) -> bool:
+def says(pilot: Pilot[Leaving], words: str) -> bool:
     return words in log(pilot)
 
 
@@ -135,7 +136,7 @@ async def test_an_ending_that_is_no_success_is_told_with_its_hint(
 async def test_an_ending_without_a_message_stays_told_also_after_a_reload() -> None:
     backend, run = in_thread()
 
-    def told(pilot: Pilot[None]) -> bool:
+    def told(pilot: Pilot[Leaving]) -> bool:
         lines = [line.strip() for line in log(pilot).split("\n") if line.strip()]
         words = ("You", "a question", "Assistant", "Failed: too slow", "You", "anyone?")
         return all(line.startswith(word) for line, word in zip(lines, words, strict=True))

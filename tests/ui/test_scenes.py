@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from tests.ui.driving import focused, make_app, screen_text, status, text_of
 from tests.ui.fakes import FakeBackend
 from tests.ui.scenes import SCENES, Scene
+from tui.ui.leaving import Leaving
 
 # What the whole screen, the conversation, the inspector and the status line must say.
 READS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -48,7 +49,7 @@ FOCUS = {
 }
 
 
-def _assert_reads(pilot: Pilot[None], scene: Scene) -> None:
+def _assert_reads(pilot: Pilot[Leaving], scene: Scene) -> None:
     kind = scene.name.rpartition("-")[0]
     for selector, texts in READS[kind].items():
         said = " ".join(text_of(pilot, selector).split())
@@ -66,7 +67,7 @@ def test_scene(scene: Scene, snap_compare: Callable[..., Any]) -> None:
     backend = FakeBackend()
     scene.prepare(backend)
 
-    async def run_before(pilot: Pilot[None]) -> None:
+    async def run_before(pilot: Pilot[Leaving]) -> None:
         await scene.run(pilot, backend)
         _assert_reads(pilot, scene)
 

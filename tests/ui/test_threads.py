@@ -13,6 +13,7 @@ from tests.ui.fakes import NOW, FakeBackend
 from tui.core.errors import NotFoundError
 from tui.core.models import ThreadSummary
 from tui.ui.composer import Composer
+from tui.ui.leaving import Leaving
 
 
 def three() -> FakeBackend:
@@ -30,7 +31,7 @@ def summary(number: int, **changes: object) -> ThreadSummary:
     return replace(found, **changes)  # type: ignore[arg-type]  # test data
 
 
-def listed(pilot: Pilot[None]) -> list[str]:
+def listed(pilot: Pilot[Leaving]) -> list[str]:
     rows = text_of(pilot, "#thread-list").split("\n")
     return [row.strip(" ▕") for row in rows if row.strip(" ▕")]
 
@@ -72,7 +73,7 @@ async def test_walking_through_running_threads_reads_them_and_moves_none() -> No
             assert titles == ["Thread 1", "Thread 2", "Thread 3"]
 
 
-def _shows(pilot: Pilot[None], words: str) -> bool:
+def _shows(pilot: Pilot[Leaving], words: str) -> bool:
     return words in text_of(pilot, "#log")
 
 

@@ -153,6 +153,33 @@ def test_a_retry_is_told_while_it_is_waited_for() -> None:
     assert "Too many requests." in line[1]
 
 
-def test_an_interrupted_run_says_how_to_go_on() -> None:
-    (line,) = wording.outcome_lines(make_run(state=RunState.INTERRUPTED))
-    assert "F5" in line[1]
+def test_an_interrupted_run_says_who_ended_first() -> None:
+    run = make_run(state=RunState.INTERRUPTED)
+    told = "Interrupted: Tickertape ended before the answer did."
+    assert wording.outcome_lines(run) == [("problem", told)]
+    run.settle = True
+    ((_, text),) = wording.outcome_lines(run)
+    assert "you left" in text
+
+
+def test_a_call_of_a_run_that_does_not_go_on_is_said_to_do_nothing() -> None:
+    call = ToolCall(call_id="c", run_id="r", part_id="p", name="n")
+    call.arguments = GrowingText('{"a": ')
+    assert wording.tool_state(call, live=False) == "cut off, 6 chars"
+    assert wording.tool_symbol(call, live=False) != wording.tool_symbol(call)
+    call.state = ToolState.WAITING
+    assert wording.tool_state(call, live=False) == "not started"
+    call.state = ToolState.INTERRUPTED
+    assert wording.tool_state(call) == "started; whether it took effect is unknown"
+
+
+def test_a_run_in_another_process_is_told_as_such() -> None:
+    run = make_run(started_at=100.0, first_delta_mono=1.0)
+    assert wording.run_state(run, 105.0, elsewhere=True).startswith("Another Tickertape is ans")
+    run.state = RunState.WAITING
+    assert wording.run_state(run, 105.0, elsewhere=True).startswith("Another Tickertape waits")
+
+
+def test_a_private_title_is_marked_and_an_empty_one_has_a_name() -> None:
+    assert wording.thread_title("a\nb") == "a b"
+    assert wording.thread_title("", private=True) == f"{wording.PRIVATE_MARK} {wording.UNTITLED}"

@@ -18,6 +18,7 @@ from tui.core.thread import ToolCall
 from tui.ui import wording
 from tui.ui.arguments import PrettyArguments
 
+_GOES_ON = "Interrupted; your decision goes on with the answer."
 _SHARE = 0.4
 # The border and the question.
 _FRAME_ROWS = 3
@@ -47,11 +48,13 @@ class ApprovalBar(Vertical):
         self._call: ToolCall | None = None
         self._answered: set[tuple[RunId, CallId]] = set()
         self._head = Static(markup=False, classes="head")
+        self._note = Static(_GOES_ON, markup=False, classes="note")
         self._arguments = Static(markup=False)
 
     def compose(self) -> ComposeResult:
         """A line with the question, and the arguments below it."""
         yield self._head
+        yield self._note
         with VerticalScroll(id="approval-arguments"):
             yield self._arguments
 
@@ -60,8 +63,12 @@ class ApprovalBar(Vertical):
         """The call that the bar asks about."""
         return self._call
 
-    def show(self, waiting: list[ToolCall]) -> None:
-        """Ask about the first of these that was not answered a moment ago."""
+    def show(self, waiting: list[ToolCall], *, interrupted: bool = False) -> None:
+        """Ask about the first of these that was not answered a moment ago.
+
+        ``interrupted``: their run was, and goes on with the decision.
+        """
+        self._note.display = interrupted
         keys = {(call.run_id, call.call_id) for call in waiting}
         self._answered &= keys
         left = [call for call in waiting if (call.run_id, call.call_id) not in self._answered]

@@ -65,6 +65,12 @@ COMMANDS: tuple[Command, ...] = (
         footer="New",
     ),
     Command(
+        action="new_private_thread",
+        title="New private thread",
+        help="Begin a conversation that is never written to disk and ends with Tickertape",
+        keys="alt+n",
+    ),
+    Command(
         action="toggle_threads",
         title="Threads: show or hide",
         help="The list of threads on the left",
@@ -110,16 +116,26 @@ COMMANDS: tuple[Command, ...] = (
         help="Cancel the run in this thread; what arrived is kept",
     ),
     Command(
+        action="send_waiting",
+        title="Send the first waiting message",
+        help="The one that was to follow an answer; Enter in the empty composer does the same",
+    ),
+    Command(
+        action="take_back",
+        title="Take the last waiting message back",
+        help="Return it to the composer; Up in the empty composer does the same",
+    ),
+    Command(
         action="approve",
-        title="Approve the tool call",
-        help="Let the tool call that waits run",
+        title="Approve the tool call, or go on with an interrupted answer",
+        help="Let the tool call that waits run; without one, go on with what was interrupted",
         keys="f8",
         priority=True,
     ),
     Command(
         action="deny",
-        title="Deny the tool call",
-        help="Refuse the tool call that waits",
+        title="Deny the tool call, or leave an interrupted answer",
+        help="Refuse the tool call that waits; without one, leave what was interrupted as it is",
         keys="f9",
         priority=True,
     ),
@@ -129,6 +145,21 @@ COMMANDS: tuple[Command, ...] = (
         help="Answer the last message once more, as a new branch",
         keys="f5,ctrl+r",
         priority=True,
+    ),
+    Command(
+        action="resume_run",
+        title="Go on with the interrupted answer",
+        help="Ask the server what became of it; no tool call runs twice",
+    ),
+    Command(
+        action="leave_run",
+        title="Leave the interrupted answer as it is",
+        help="Close it; what arrived is kept",
+    ),
+    Command(
+        action="take_over",
+        title="Take over from the other Tickertape",
+        help="Go on here with the answer that another Tickertape writes in this thread",
     ),
     Command(
         action="rename_thread",

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from tui.core.sanitise import sanitise
+from tui.ui.wording import PRIVACY
 
 # At most this share of the screen's height.
 _SHARE = 0.4
@@ -38,6 +39,9 @@ class Composer(TextArea):
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
+
+    class NothingSubmitted(Message):
+        """The reader pressed Enter in an empty box."""
 
     class RecallAsked(Message):
         """The reader pressed Up in an empty box."""
@@ -72,6 +76,11 @@ class Composer(TextArea):
             event.stop()
             event.prevent_default()
 
+    def mark_private(self, private: bool) -> None:
+        """Say on the frame that what is written here is never written to disk."""
+        self.border_title = PRIVACY if private else None
+        self.set_class(private, "-private")
+
     # --- text ------------------------------------------------------------------------------
 
     def put(self, text: str) -> None:
@@ -97,6 +106,8 @@ class Composer(TextArea):
         """Hand the text over; the screen decides whether it can be sent."""
         if self.text.strip():
             self.post_message(self.Submitted(self.text))
+        elif not self.text:
+            self.post_message(self.NothingSubmitted())
 
     def action_newline(self) -> None:
         """Start a new line at the cursor."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from tui.core.errors import BusyError, TickertapeError
 from tui.core.feed import Feed
-from tui.core.models import CallId, Decision, RunId, ThreadId, ThreadSummary, WireEvent
+from tui.core.models import (
+    CallId,
+    Decision,
+    MessageId,
+    Problem,
+    RunId,
+    ThreadId,
+    ThreadSummary,
+    WireEvent,
+    is_private,
+)
 from tui.core.services import ProfileInfo, RetryRun, SendMessage, Services
-from tui.ui.session import OpenThread, new_id
+from tui.ui.session import OpenThread, new_id, private_id
 
 # More threads than this are found by search, not by scrolling.
 LISTED = 1000
@@ -26,33 +35,46 @@ class Desk:
         self._wake = wake
         self.thread = OpenThread(new_id(), stored=False)
         self.profile: ProfileInfo | None = None
+        self._profiles: dict[str, ProfileInfo] = {}
         self.changes: Feed[ThreadSummary] = services.library.watch()
         self.changes.notify(wake)
+        self.storage: Feed[Problem | None] = services.library.storage()
+        self.storage.notify(wake)
 
     def close(self) -> None:
         """Stop listening."""
         self.thread.close()
         self.changes.close()
+        self.storage.close()
 
     async def start(self) -> Sequence[ThreadSummary]:
-        """Learn the default profile; returns the threads there are."""
+        """Learn the profiles, the default first; returns the threads there are."""
         profiles = await self._services.catalog.profiles()
+        self._profiles = {profile.name: profile for profile in profiles}
         self.profile = profiles[0] if profiles else None
         return await self._services.library.threads(LISTED)
 
     # --- threads ---------------------------------------------------------------------------
 
-    def begin_thread(self) -> None:
+    def begin_thread(self, *, private: bool = False) -> None:
         """An empty thread that exists nowhere until its first message."""
-        self.thread.close()
-        self.thread = OpenThread(new_id(), stored=False)
+        self.put(OpenThread(private_id() if private else new_id(), stored=False))
 
-    async def open_thread(self, thread_id: ThreadId) -> None:
-        """Put a stored thread on the desk."""
+    async def find_thread(self, thread_id: ThreadId) -> OpenThread:
+        """A stored thread, followed from now on: ``put`` it on the desk or close it."""
         thread = OpenThread(thread_id, stored=True)
         await self._follow(thread)
+        return thread
+
+    def put(self, thread: OpenThread) -> None:
+        """Put a thread on the desk in place of the one that is there."""
         self.thread.close()
         self.thread = thread
+
+    def outlives_us(self, summary: ThreadSummary) -> bool:
+        """Whether what runs in this thread can go on without this process."""
+        profile = self._profiles.get(summary.profile, self.profile)
+        return profile is not None and not profile.embedded and not is_private(summary.id)
 
     async def _follow(self, thread: OpenThread) -> None:
         subscription = await self._services.run_log.subscribe(thread.id)
@@ -72,14 +94,6 @@ class Desk:
 
     # --- runs ------------------------------------------------------------------------------
 
-    def check_idle(self) -> None:
-        """Raises BusyError when this thread cannot take a message now."""
-        if self.thread.active_run() is not None:
-            raise BusyError(
-                "The answer is still being written; your text stays here.",
-                hint="Press Esc twice to stop it.",
-            )
-
     async def prepare(self, thread: OpenThread) -> bool:
         """Listen to a thread that does not exist yet; true if its transcript is a new object."""
         if thread.stored or thread.followed:
@@ -88,8 +102,10 @@ class Desk:
         return True
 
     async def send(self, thread: OpenThread, text: str) -> None:
-        """Send a message in this thread, creating it if it is new."""
-        command = SendMessage(thread_id=thread.id, message_id=new_id(), run_id=new_id(), text=text)
+        """Send a message in this thread, creating it if it is new; it waits for a run's end."""
+        command = SendMessage(
+            thread_id=thread.id, message_id=new_id(), run_id=new_id(), text=text, queue=True
+        )
         await self._services.conversations.send(command)
         thread.stored = True
 
@@ -98,7 +114,10 @@ class Desk:
         run = self.thread.latest_run()
         if run is None:
             raise TickertapeError("There is no answer to try again yet.")
-        self.check_idle()
+        if run.active:
+            raise BusyError(
+                "The answer is still being written.", hint="Press Esc twice to stop it first."
+            )
         command = RetryRun(thread_id=self.thread.id, of=run.id, run_id=new_id())
         await self._services.conversations.retry(command)
 
@@ -109,9 +128,23 @@ class Desk:
     async def decide(self, run_id: RunId, call_id: CallId, *, approved: bool) -> None:
         """Approve or deny a call."""
         decision = Decision(approved=approved, by="user")
-        await self._services.conversations.decide(
-            self.thread.id, run_id, call_id, decision
-        )
+        await self._services.conversations.decide(self.thread.id, run_id, call_id, decision)
+
+    async def resume(self) -> None:
+        """Go on with the interrupted run; takes it over from another process."""
+        await self._services.conversations.resume(self.thread.id)
+
+    async def leave(self) -> None:
+        """Close the interrupted run as it is."""
+        await self._services.conversations.leave(self.thread.id)
+
+    async def unqueue(self, thread: OpenThread, message_id: MessageId) -> None:
+        """Take a waiting message back."""
+        await self._services.conversations.unqueue(thread.id, message_id)
+
+    async def send_queued(self) -> None:
+        """Send the first waiting message."""
+        await self._services.conversations.send_queued(self.thread.id)
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
         """The raw events of a run."""
@@ -127,16 +160,14 @@ class Desk:
         """Keep unsent text."""
         await self._services.library.save_draft(key, text)
 
-    async def save_draft_before_quitting(self, key: str, text: str) -> None:
-        """The same for a reader who wants to leave: a store that hangs does not keep them."""
-        try:
-            await asyncio.wait_for(self.save_draft(key, text), timeout=2)
-        except (TickertapeError, TimeoutError):
-            return
-
     def preference(self, name: str, default: str = "") -> str:
         """A remembered choice."""
         return self._services.preferences.get(name, default)
+
+    def remember_thread(self) -> None:
+        """Open this thread at the next start, unless it must leave no trace."""
+        if not self.thread.private:
+            self.prefer("thread", self.thread.id if self.thread.stored else "")
 
     def prefer(self, name: str, value: str) -> None:
         """Remember a choice."""

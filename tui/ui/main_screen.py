@@ -1,8 +1,10 @@
-"""What every key and click does, on top of the state in ``ThreadScreen``."""
+"""What the other keys and clicks do: threads, leaving, copying, help."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from textual import on
@@ -10,105 +12,110 @@ from textual.binding import Binding, BindingType
 from textual.theme import Theme
 from textual.widget import Widget
 
-from tui.core.errors import TickertapeError
-from tui.core.models import Role, RunId, ThreadId
-from tui.core.sanitise import sanitise
+from tui.core.models import Role, ThreadId, ThreadSummary
 from tui.ui import themes
 from tui.ui.approval import ApprovalBar
 from tui.ui.chat.log import ChatLog
 from tui.ui.chat.view import ChatView
 from tui.ui.commands import BINDINGS, COMMANDS
 from tui.ui.composer import Composer
-from tui.ui.desk import Desk
 from tui.ui.dialogs import ConfirmScreen, KeyGroup, KeysScreen, LineScreen
-from tui.ui.pane_screen import PaneScreen
+from tui.ui.leaving import Leaving
+from tui.ui.quitting import QuitChoice, QuitScreen
+from tui.ui.run_screen import RunScreen
 from tui.ui.screen import Connect
-from tui.ui.session import OpenThread
-from tui.ui.threads.pane import UNTITLED, ThreadsPane
+from tui.ui.threads.pane import MARKS, ThreadsPane
 from tui.ui.welcome import EXAMPLE
 
-_STARTING = "Still starting; the message goes out as soon as it can."
+# A message that is just being sent is waited for: what it starts has to be asked about.
+_SENDING_SECONDS = 2.0
+_QUITS_LATER = "Quits when the answers are done; Esc stays."
 
 
-class MainScreen(PaneScreen):
+class MainScreen(RunScreen):
     """The screen of the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
 
     def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
         super().__init__(connect, now)
-        self._sending = False
-        self._queued = ""
-        self._armed: RunId | None = None
+        self._quitting: asyncio.Lock = asyncio.Lock()
+        self._quits_later = False
 
     def on_mount(self) -> None:
         """Notice themes that are chosen in the palette too."""
         self.app.theme_changed_signal.subscribe(self, self._remember_theme)
 
-    def _later(self, act: Coroutine[Any, Any, object], group: str) -> None:
-        self.run_worker(act, group=group, exclusive=group == "thread")
+    # --- leaving ---------------------------------------------------------------------------
 
-    # --- sending ---------------------------------------------------------------------------
+    async def quit(self) -> None:
+        """Leave, after a question when an answer is still being written here."""
+        if self._quitting.locked() or isinstance(self.app.screen, QuitScreen):
+            return
+        async with self._quitting:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._not_sending.wait(), _SENDING_SECONDS)
+            going_on = self._going_on()
+            if not going_on:
+                await self._quit(Leaving.LET_GO)
+                return
+            titles = [self._title(thread.id) for thread in going_on]
+            self.app.push_screen(
+                QuitScreen(titles, can_let_go=self._can_let_go(going_on)), self._quit_chosen
+            )
 
-    @on(Composer.Submitted)
-    def _submitted(self, event: Composer.Submitted) -> None:
-        event.stop()
+    def _going_on(self) -> list[ThreadSummary]:
+        """The threads in which this process writes an answer."""
+        if self._desk is None:
+            return []
+        self._take_news(self._desk)
+        return [each for each in self._threads.summaries() if each.running and not each.elsewhere]
+
+    def _can_let_go(self, going_on: list[ThreadSummary]) -> bool:
         desk = self._desk
-        if desk is None:
-            self._queued = event.text
-            self._say(_STARTING)
-        elif self._sending:
-            self._say("The message before this one is still being written down.")
+        return desk is not None and any(desk.outlives_us(thread) for thread in going_on)
+
+    def _quit_chosen(self, choice: QuitChoice | None) -> None:
+        self._wait_to_quit(choice is QuitChoice.WAIT)
+        if choice is QuitChoice.CANCEL:
+            self.run_worker(self._quit(Leaving.CANCEL), group="quit")
+        elif choice is QuitChoice.LET_GO:
+            self.run_worker(self._quit(Leaving.LET_GO), group="quit")
+        self._quit_if_done()
+
+    def _wait_to_quit(self, waits: bool) -> None:
+        self._quits_later = waits
+        self._status.keep_saying(_QUITS_LATER if waits else "")
+
+    def _quit_if_done(self) -> None:
+        if self._quits_later and not self._going_on():
+            self._quits_later = False
+            self.run_worker(self._quit(Leaving.LET_GO), group="quit")
+
+    def _frame(self) -> None:
+        super()._frame()
+        self._quit_if_done()
+
+    async def _quit(self, leaving: Leaving) -> None:
+        """Save what is being written, then leave."""
+        if self._drafts is not None:
+            await self._drafts.before_quitting()
+        self.app.exit(leaving)
+
+    # --- keys that mean several things -----------------------------------------------------
+
+    def action_back(self) -> None:
+        """Escape: one step back, and in the composer the first of two steps to stop."""
+        if self._quits_later:
+            self._wait_to_quit(False)
+            self._say("Tickertape stays.")
+            return
+        if self._panes.overlay is not None:
+            self._toggle(self._panes.overlay)
+        elif self.focused is not self._composer:
+            self._composer.focus()
         else:
-            self._send_if_idle(desk, event.text)
-
-    async def _restore_draft(self) -> None:
-        """A message that was sent while everything started goes out before a draft comes back."""
-        if self._queued and self._desk is not None:
-            text, self._queued = self._queued, ""
-            self._send_if_idle(self._desk, text)
-        await super()._restore_draft()
-
-    def _send_if_idle(self, desk: Desk, text: str) -> None:
-        try:
-            desk.check_idle()
-        except TickertapeError as error:
-            self._say(f"{error.message} {error.hint}")
-            return
-        if not self._composer.take(text):
-            return
-        self._sending = True
-        self._chat.follow()
-        self._later(self._send(desk, desk.thread, text), "send")
-
-    async def _send(self, desk: Desk, thread: OpenThread, text: str) -> None:
-        draft = thread.draft_key
-        try:
-            if await desk.prepare(thread) and desk.thread is thread:
-                self._show_thread()
-            await desk.send(thread, text)
-        except TickertapeError as error:
-            await self._return_text(desk, thread, text)
-            self._complain(error)
-            return
-        finally:
-            self._sending = False
-        await self._attempt(desk.save_draft(draft, ""))
-        if desk.thread is thread:
-            desk.prefer("thread", thread.id)
-            self._threads.set_current(thread.id)
-
-    async def _return_text(self, desk: Desk, thread: OpenThread, text: str) -> None:
-        if desk.thread is thread:
-            self._composer.put_back(text)
-        else:
-            await self._attempt(desk.save_draft(thread.draft_key, text))
-
-    @on(Composer.RecallAsked)
-    def _recall(self, event: Composer.RecallAsked) -> None:
-        event.stop()
-        if self._desk is not None:
-            self._composer.put(self._desk.thread.last_text(Role.USER))
+            self._escape_in_composer()
 
     @on(Composer.ScrollAsked)
     def _scroll_chat(self, event: Composer.ScrollAsked) -> None:
@@ -118,89 +125,22 @@ class MainScreen(PaneScreen):
         else:
             self._chat.follow()
 
-    def action_send(self) -> None:
-        """Send what is in the composer."""
-        self._composer.action_submit()
-
     def action_insert_example(self) -> None:
         """Put the example where one writes."""
         self._composer.insert(EXAMPLE)
         self._composer.focus()
-
-    # --- runs ------------------------------------------------------------------------------
-
-    def action_retry(self) -> None:
-        """Answer the last message once more."""
-        if self._desk is not None:
-            self._later(self._attempt(self._desk.retry()), "run")
-
-    def action_cancel_run(self) -> None:
-        """Stop the answer in this thread."""
-        run = None if self._desk is None else self._desk.thread.active_run()
-        if self._desk is None or run is None:
-            self._say("Nothing is running here.")
-            return
-        self._armed = None
-        self._later(self._attempt(self._desk.cancel(run.id)), "run")
-
-    def action_back(self) -> None:
-        """Escape: one step back, and in the composer the first of two steps to stop."""
-        if self._panes.overlay is not None:
-            self._toggle(self._panes.overlay)
-        elif self.focused is not self._composer:
-            self._composer.focus()
-        else:
-            self._escape_in_composer()
-
-    def _escape_in_composer(self) -> None:
-        run = None if self._desk is None else self._desk.thread.active_run()
-        if run is None:
-            return
-        if self._armed == run.id:
-            self.action_cancel_run()
-            self._say_nothing()
-            return
-        self._armed = run.id
-        self._say("Esc again stops the answer.")
-
-    def _say_nothing(self) -> None:
-        self._armed = None
-        super()._say_nothing()
-
-    def action_approve(self) -> None:
-        """Let the call in the bar run."""
-        self._answer(True)
-
-    def action_deny(self) -> None:
-        """Refuse the call in the bar."""
-        self._answer(False)
-
-    def _answer(self, approved: bool) -> None:
-        if self._approval.call is not None:
-            self._approval.action_answer(approved)
-            return
-        waiting = self._threads.waiting()
-        where = f" here; one does in “{self._title(waiting.id)}”" if waiting else ""
-        self._say(f"No tool call waits for you{where}.")
-
-    @on(ApprovalBar.Answered)
-    def _answered(self, event: ApprovalBar.Answered) -> None:
-        event.stop()
-        if self._desk is not None:
-            self._later(self._decide(self._desk, event), "decide")
-            self._sync_state()
-
-    async def _decide(self, desk: Desk, event: ApprovalBar.Answered) -> None:
-        decided = desk.decide(event.run_id, event.call_id, approved=event.approved)
-        if not await self._attempt(decided):
-            self._approval.ask_again(event.run_id, event.call_id)
-            self._sync_state()
 
     # --- threads ---------------------------------------------------------------------------
 
     def action_new_thread(self) -> None:
         """Begin a conversation."""
         self._later(self._begin_thread(), "thread")
+        self._close_overlay()
+        self._composer.focus()
+
+    def action_new_private_thread(self) -> None:
+        """Begin a conversation that is never written to disk."""
+        self._later(self._begin_thread(private=True), "thread")
         self._close_overlay()
         self._composer.focus()
 
@@ -260,10 +200,6 @@ class MainScreen(PaneScreen):
         if title is not None and title.strip() and self._desk is not None:
             self._later(self._attempt(self._desk.rename(thread_id, title.strip())), "library")
 
-    def _title(self, thread_id: ThreadId) -> str:
-        summary = self._threads.summary(thread_id)
-        return sanitise(summary.title if summary else "") or UNTITLED
-
     # --- conversation ----------------------------------------------------------------------
 
     def action_copy_answer(self) -> None:
@@ -305,6 +241,7 @@ class MainScreen(PaneScreen):
         yield "Conversation", self._keys_of(ChatLog) + self._keys_of(ChatView)
         yield "Tool call that waits", self._keys_of(ApprovalBar)
         yield "Threads", [("enter", "Open"), *self._keys_of(ThreadsPane)]
+        yield "Marks in the list of threads", MARKS
         inside = {type(each): None for each in (self._inspector, *self._inspector.query(Widget))}
         keys = [key for kind in inside if _is_ours(kind) for key in self._keys_of(kind)]
         if keys:

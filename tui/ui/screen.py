@@ -3,77 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from itertools import pairwise
 
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer
 
 from tui.core.errors import TickertapeError
 from tui.core.events import Envelope
-from tui.core.models import RunId, ThreadId
-from tui.core.sanitise import sanitise
+from tui.core.models import Problem, RunId, ThreadId
 from tui.core.services import LogItem, Services, ThreadReloaded
-from tui.core.thread import ToolCall
+from tui.core.thread import Run
 from tui.ui import wording
-from tui.ui.approval import ApprovalBar
-from tui.ui.chat.view import ChatView
 from tui.ui.clock import FrameClock
-from tui.ui.composer import Composer
 from tui.ui.desk import Desk
-from tui.ui.inspector.pane import InspectorPane
-from tui.ui.panes import SIDES, PaneLayout, Side
+from tui.ui.drafts import Drafts
+from tui.ui.layout_screen import LayoutScreen
+from tui.ui.leaving import Unsaved
+from tui.ui.panes import SIDES
 from tui.ui.session import OpenThread
-from tui.ui.status import StatusLine
-from tui.ui.threads.pane import UNTITLED, ThreadsPane
 from tui.ui.welcome import startup_problem, welcome
 
 Connect = Callable[[], Awaitable[Services]]
 
-_REMARK_SECONDS = 6
-_DRAFT_SECONDS = 0.5
+# What was found at the start, such as a damaged file, is worth reading.
+_NOTICE_SECONDS = 60
 
 
-class ThreadScreen(Screen[None]):
+class ThreadScreen(LayoutScreen):
     """Everything but the keys (see ``MainScreen``): connecting, threads, frames, status."""
 
-    DEFAULT_CSS = (Path(__file__).parent / "screen.tcss").read_text(encoding="utf-8")
-
     def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
-        super().__init__()
+        super().__init__(now)
         self._connect = connect
         self._now = now
         self._desk: Desk | None = None
         self._clock: FrameClock | None = None
-        self._panes = PaneLayout()
         self._place = "Starting…"
-        self._remark = ""
-        self._remark_timer: Timer | None = None
-        self._draft_timer: Timer | None = None
-        self._draft_shown: OpenThread | None = None
-        self._draft_refused = False
+        self._drafts: Drafts | None = None
         self._seconds: Timer | None = None
-        self._threads = ThreadsPane(now)
-        self._chat = ChatView()
-        self._approval = ApprovalBar()
-        self._composer = Composer()
-        self._inspector = InspectorPane(id="inspector")
-        self._status = StatusLine()
-
-    def compose(self) -> ComposeResult:
-        """Three panes, the status line and the footer."""
-        with Horizontal(id="body"):
-            yield self._threads
-            with Vertical(id="middle"):
-                yield self._chat
-                yield self._approval
-                yield self._composer
-            yield self._inspector
-        yield self._status
-        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Paint first; everything that takes time begins after the first frame."""
@@ -119,14 +85,18 @@ class ThreadScreen(Screen[None]):
             desk.close()
             raise
         self._desk = desk
+        self._drafts = Drafts(desk, self._composer, self._complain)
         self._restore_choices(desk)
         self._wake()
         await self._open_first_thread(desk)
 
     async def _open_first_thread(self, desk: Desk) -> None:
         last = desk.preference("thread")
-        if self._threads.summary(last) is None or not await self._attempt(desk.open_thread(last)):
-            desk.begin_thread()
+        thread = None
+        if self._threads.summary(last) is not None:
+            thread = await self._find_thread(desk, last)
+        if thread is not None:
+            desk.put(thread)
         self._show_thread()
         await self._restore_draft()
 
@@ -139,32 +109,45 @@ class ThreadScreen(Screen[None]):
 
     # --- threads ---------------------------------------------------------------------------
 
+    async def _find_thread(self, desk: Desk, thread_id: ThreadId) -> OpenThread | None:
+        try:
+            return await desk.find_thread(thread_id)
+        except TickertapeError as error:
+            self._complain(error)
+            return None
+
     async def _open_thread(self, thread_id: ThreadId) -> None:
         desk = self._desk
-        if desk is None or thread_id == desk.thread.id or not await self._keep_draft(desk):
+        if desk is None or thread_id == desk.thread.id:
             return
-        key, kept = desk.thread.draft_key, self._composer.text
-        if not await self._attempt(desk.open_thread(thread_id)):
+        thread = await self._find_thread(desk, thread_id)
+        if thread is None:
             return
-        if self._composer.text != kept:  # written while the thread was read
-            self.run_worker(self._attempt(desk.save_draft(key, self._composer.text)))
-        self._composer.put("")
-        desk.prefer("thread", thread_id)
-        self._show_thread()
-        await self._attempt(desk.mark_read(thread_id))
-        await self._restore_draft()
+        left = False
+        try:
+            left = await self._leave_draft()
+        finally:
+            if not left:
+                thread.close()
+        if left:
+            desk.put(thread)
+            self._composer.put("")
+            desk.remember_thread()
+            self._show_thread()
+            await self._attempt(desk.mark_read(thread_id))
+            await self._restore_draft()
 
-    async def _begin_thread(self) -> None:
+    async def _begin_thread(self, *, private: bool = False) -> None:
         desk = self._desk
-        if desk is None or not await self._keep_draft(desk):
+        if desk is None or not await self._leave_draft():
             return
         self._composer.put("")
-        self._show_new_thread(desk)
+        self._show_new_thread(desk, private=private)
         await self._restore_draft()
 
-    def _show_new_thread(self, desk: Desk) -> None:
-        desk.begin_thread()
-        desk.prefer("thread", "")
+    def _show_new_thread(self, desk: Desk, *, private: bool = False) -> None:
+        desk.begin_thread(private=private)
+        desk.remember_thread()
         self._show_thread()
 
     def _show_thread(self) -> None:
@@ -172,14 +155,23 @@ class ThreadScreen(Screen[None]):
         if desk is None:
             return
         thread = desk.thread
-        self._chat.show(thread.transcript, welcome(desk.profile))
-        run = thread.latest_run()
-        self._inspector.show(thread.transcript, run.id if run else None, ())
-        self._inspector.flush()
+        self._composer.mark_private(thread.private)
+        self._chat.show(thread.transcript, welcome(desk.profile, private=thread.private))
         self._threads.set_current(thread.id)
         self._sync_state()
+        self._show_run(thread, thread.latest_run())
+
+    def _show_run(self, thread: OpenThread, run: Run | None) -> None:
+        self._inspector.show(thread.transcript, run.id if run else None, None)
+        self._inspector.flush()
         if run is not None:
             self._inspect(run.id)
+
+    def _show_again(self, desk: Desk) -> None:
+        """The open thread could not be followed step by step; the reader stays where they are."""
+        thread, runs = desk.thread, desk.thread.transcript.runs
+        self._chat.show_again(thread.transcript, welcome(desk.profile, private=thread.private))
+        self._show_run(thread, runs.get(self._inspector.run_id or "") or thread.latest_run())
 
     def _inspect(self, run_id: RunId) -> None:
         self.run_worker(self._load_run(run_id), group="inspect", exclusive=True)
@@ -201,58 +193,21 @@ class ThreadScreen(Screen[None]):
     # --- drafts ----------------------------------------------------------------------------
 
     def on_text_area_changed(self) -> None:
-        """Keep what is being written, every moment while the keys go on."""
-        if self._draft_timer is None:
-            self._draft_timer = self.set_timer(_DRAFT_SECONDS, self._save_draft)
+        """Keep what is being written."""
+        if self._drafts is not None:
+            self._drafts.typed()
 
-    def _save_draft(self) -> None:
-        self._draft_timer = None
-        # What is typed before the thread's draft has come back must not take its place.
-        if self._desk is not None and self._draft_shown is self._desk.thread:
-            self.run_worker(self._save_draft_or_say_once(self._desk), group="draft")
-
-    async def _save_draft_or_say_once(self, desk: Desk) -> None:
-        told, self._draft_refused = self._draft_refused, False
-        try:
-            await desk.save_draft(desk.thread.draft_key, self._composer.text)
-        except TickertapeError as error:
-            self._draft_refused = True
-            if not told:
-                self._complain(error)
-
-    def _has_draft(self, desk: Desk) -> bool:
-        """Whether the box says what the draft is: empty, it may not have come back yet."""
-        return bool(self._composer.text) or self._draft_shown is desk.thread
-
-    async def _keep_draft(self, desk: Desk) -> bool:
+    async def _leave_draft(self) -> bool:
         """Store the unsent text before leaving its thread; without that, it is not left."""
-        if not self._has_draft(desk):
-            return True
-        return await self._attempt(desk.save_draft(desk.thread.draft_key, self._composer.text))
+        return self._drafts is None or await self._attempt(self._drafts.leave())
+
+    def unsaved(self) -> Unsaved | None:
+        """What is written and not sent."""
+        return None if self._drafts is None else self._drafts.unsaved()
 
     async def _restore_draft(self) -> None:
-        desk = self._desk
-        if desk is None:
-            return
-        thread = desk.thread
-        try:
-            text = await desk.draft(thread.draft_key)
-        except TickertapeError as error:
-            self._complain(error)
-            return
-        if desk.thread is not thread:
-            return
-        self._draft_shown = thread
-        if text and text != self._composer.text:
-            self._composer.put_back(text)  # before what was typed while it was read
-        elif self._composer.text:
-            self.on_text_area_changed()
-
-    async def save_before_quitting(self) -> None:
-        """Put the unsent text on disk."""
-        if self._desk is not None and self._has_draft(self._desk):
-            key = self._desk.thread.draft_key
-            await self._desk.save_draft_before_quitting(key, self._composer.text)
+        if self._drafts is not None:
+            await self._attempt(self._drafts.restore())
 
     # --- frames ----------------------------------------------------------------------------
 
@@ -262,15 +217,20 @@ class ThreadScreen(Screen[None]):
 
     def _frame(self) -> None:
         if self._desk is not None:
-            self._take_summaries(self._desk)
-            for item in self._desk.thread.drain():
-                self._take(item, self._desk.thread)
+            self._take_news(self._desk)
             self._threads.flush()
             self._chat.flush()
             self._inspector.flush()
             self._sync_state()
         if self._clock is not None:
             self.call_after_refresh(self._clock.painted)
+
+    def _take_news(self, desk: Desk) -> None:
+        """Fold in all that has come."""
+        self._take_summaries(desk)
+        self._take_storage(desk.storage.drain())
+        for item in desk.thread.drain():
+            self._take(item, desk)
 
     def _take_summaries(self, desk: Desk) -> None:
         for summary in desk.changes.drain():
@@ -281,10 +241,20 @@ class ThreadScreen(Screen[None]):
             elif summary.id == desk.thread.id and summary.unread:
                 self.run_worker(self._attempt(desk.mark_read(summary.id)), group="read")
 
-    def _take(self, item: LogItem, thread: OpenThread) -> None:
+    def _take_storage(self, states: list[Problem | None]) -> None:
+        for before, after in pairwise(states):
+            if before is not None and after is None:
+                self._report(before, _NOTICE_SECONDS)  # over already, but worth knowing
+        if states:
+            self._storage.show(states[-1])
+            if states[-1] is None and self._drafts is not None:
+                self._drafts.typed()
+
+    def _take(self, item: LogItem, desk: Desk) -> None:
+        thread = desk.thread
         if isinstance(item, ThreadReloaded):
             thread.transcript = item.transcript
-            self._show_thread()
+            self._show_again(desk)
             return
         if isinstance(item, Envelope):
             thread.transcript.apply(item)
@@ -294,19 +264,23 @@ class ThreadScreen(Screen[None]):
     def _sync_state(self) -> None:
         desk = self._desk
         if desk is None:
-            self._status.show(target=self._place, run="", remark=self._remark)
+            self._status.show(target=self._place, run="")
             return
         thread = desk.thread
         run = thread.latest_run()
-        self._chat.set_title(wording.one_line(thread.transcript.title, 200) or UNTITLED)
-        self._ask_about(thread.waiting_calls())
-        self._status.show(
-            target=self._target(desk),
-            run="" if run is None else wording.run_state(run, self._now()),
-            remark=self._remark,
-        )
+        self._chat.set_title(wording.thread_title(thread.transcript.title, private=thread.private))
+        self._ask_about(thread)
+        self._queue.show(thread.queue(), answering=thread.active_run() is not None)
+        told = wording.run_state(run, self._now(), elsewhere=self._is_elsewhere) if run else ""
+        self._status.show(target=self._target(desk), run=told)
         if self._seconds is not None:
             (self._seconds.resume if thread.active_run() else self._seconds.pause)()
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether another process answers in the open thread."""
+        summary = None if self._desk is None else self._threads.summary(self._desk.thread.id)
+        return summary is not None and summary.running and summary.elsewhere
 
     def _target(self, desk: Desk) -> str:
         profile = desk.profile
@@ -317,62 +291,16 @@ class ThreadScreen(Screen[None]):
         parts = dict.fromkeys(filter(None, (profile.name, profile.model)))
         return wording.one_line(" · ".join(parts))
 
-    def _ask_about(self, calls: list[ToolCall]) -> None:
+    def _ask_about(self, thread: OpenThread) -> None:
         had_focus = self._approval.has_focus_within
-        self._approval.show(calls)
+        run, waiting = thread.interrupted_run(), thread.waiting_calls()
+        self._approval.show(waiting, interrupted=run is not None)
+        # Whoever decides goes on; the other ways stay in the palette.
+        asked = None if waiting else run
+        calls = [] if asked is None else thread.transcript.calls_of(asked.id)
+        self._interrupted.show(asked, calls)
         if had_focus and not self._approval.display:
             self._composer.focus()
-
-    # --- words to the reader ---------------------------------------------------------------
-
-    def _say(self, remark: str) -> None:
-        """A passing remark in the status line."""
-        self._remark = sanitise(remark)
-        if self._remark_timer is not None:
-            self._remark_timer.stop()
-        self._remark_timer = self.set_timer(_REMARK_SECONDS, self._say_nothing)
-        self._sync_state()
-
-    def _say_nothing(self) -> None:
-        self._remark = ""
-        self._sync_state()
-
-    def _complain(self, error: TickertapeError) -> None:
-        """What went wrong, with its hint; stays long enough to be read."""
-        text = wording.problem_text(error.problem)
-        self.notify(text, severity="error", timeout=12, markup=False)
-
-    async def _attempt(self, act: Awaitable[None]) -> bool:
-        """Await a command; a failure becomes a sentence on screen and False."""
-        try:
-            await act
-        except TickertapeError as error:
-            self._complain(error)
-            return False
-        return True
-
-    # --- panes -----------------------------------------------------------------------------
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Choose between three panes, overlays, and almost nothing."""
-        self._panes.resize(event.size.width, event.size.height)
-        self._arrange_panes()
-        self._composer.fit()
-        self._approval.fit(event.size.height)
-
-    def _arrange_panes(self) -> None:
-        self.set_class(not self._panes.wide, "-narrow")
-        self.set_class(self._panes.tiny, "-tiny")
-        for side in SIDES:
-            pane, visible = self._pane(side), self._panes.visible(side)
-            if not visible and pane.has_focus_within:
-                self._composer.focus()
-            pane.display = visible
-        # Textual tells a pane of the same size nothing when a scroll reveals it: ask it to paint.
-        self.call_after_refresh(self._inspector.flush)
-
-    def _pane(self, side: Side) -> ThreadsPane | InspectorPane:
-        return self._threads if side == "threads" else self._inspector
 
 
 def _warm_up() -> None:

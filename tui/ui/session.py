@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Callable
 
 from tui.core.feed import Feed
-from tui.core.models import Role, RunState, ThreadId, ToolState
+from tui.core.models import PRIVATE, Role, RunState, ThreadId, ToolState, is_private
 from tui.core.services import LogItem, Subscription
-from tui.core.thread import Run, ToolCall
+from tui.core.thread import QueuedMessage, Run, ToolCall
 from tui.core.transcript import Transcript
 
 NEW_DRAFT = "new"
@@ -17,6 +17,11 @@ NEW_DRAFT = "new"
 def new_id() -> str:
     """A fresh id for a thread, message or run; the caller of a command makes it."""
     return uuid.uuid4().hex
+
+
+def private_id() -> ThreadId:
+    """A fresh id for a thread that never touches the disk."""
+    return PRIVATE + new_id()
 
 
 class OpenThread:
@@ -29,9 +34,14 @@ class OpenThread:
         self._feed: Feed[LogItem] | None = None
 
     @property
+    def private(self) -> bool:
+        """Whether nothing of it is ever written to disk."""
+        return is_private(self.id)
+
+    @property
     def draft_key(self) -> str:
-        """Where its unsent text is kept."""
-        return self.id if self.stored else NEW_DRAFT
+        """Where its unsent text is kept; that of a private thread has a place of its own."""
+        return self.id if self.stored or self.private else NEW_DRAFT
 
     @property
     def followed(self) -> bool:
@@ -63,11 +73,19 @@ class OpenThread:
 
     def latest_run(self) -> Run | None:
         """The run that began last."""
-        return next(reversed(self.transcript.runs.values()), None)
+        return self.transcript.latest_run()
+
+    def interrupted_run(self) -> Run | None:
+        """The run that could go on, if any."""
+        return self.transcript.interrupted_run()
+
+    def queue(self) -> list[QueuedMessage]:
+        """The messages that wait for their turn, the next one first."""
+        return list(self.transcript.queue.values())
 
     def waiting_calls(self) -> list[ToolCall]:
         """The calls that a person has to decide about, oldest first."""
-        run = self.active_run()
+        run = self.active_run() or self.interrupted_run()
         if run is None or run.state is RunState.CANCELLING:
             return []
         calls = self.transcript.calls_of(run.id)

@@ -1,13 +1,19 @@
-"""One line below everything: where messages go, what the run does, what to do next."""
+"""The lines below everything: where messages go, what the run does, what cannot be saved."""
 
 from __future__ import annotations
 
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.core.models import Problem
+from tui.ui import wording
+
 
 class StatusLine(Static):
-    """Where messages go on the left, the run's state after it, a passing remark in front."""
+    """Where messages go on the right, the run's state before it, a remark in front.
+
+    All texts are safe already.
+    """
 
     DEFAULT_CSS = """
     StatusLine {
@@ -21,13 +27,56 @@ class StatusLine(Static):
 
     def __init__(self) -> None:
         super().__init__("Starting…", id="status", markup=False)
-        self._shown: tuple[str, str, str] | None = None
+        self._target = "Starting…"
+        self._run = ""
+        self._remark = ""
+        self._standing = ""
+        self._shown = ("", "", "")
 
-    def show(self, *, target: str, run: str, remark: str = "") -> None:
-        """Show these texts, which are safe already."""
-        if (target, run, remark) == self._shown:
+    def show(self, *, target: str, run: str) -> None:
+        """Where messages go, and what the run does."""
+        self._target, self._run = target, run
+        self._draw()
+
+    def say(self, remark: str) -> None:
+        """A passing remark; it covers a standing one."""
+        self._remark = remark
+        self._draw()
+
+    def keep_saying(self, standing: str) -> None:
+        """A remark that stays until another is given."""
+        self._standing = standing
+        self._draw()
+
+    def _draw(self) -> None:
+        remark = self._remark or self._standing
+        shown = (remark, self._run, self._target)
+        if shown == self._shown:
             return
-        self._shown = (target, run, remark)
-        pieces = [(remark, "bold $text-accent"), (run, "$foreground"), (target, "")]
-        told = [Content.styled(text, style) for text, style in pieces if text]
+        self._shown = shown
+        styles = ("bold $text-accent", "$foreground", "")
+        told = [Content.styled(*piece) for piece in zip(shown, styles, strict=True) if piece[0]]
         self.update(Content("  │  ").join(told))
+
+
+class StorageLine(Static):
+    """Why nothing can be written just now; not there while all is well."""
+
+    DEFAULT_CSS = """
+    StorageLine {
+        height: auto;
+        max-height: 3;
+        padding: 0 1;
+        color: $text-warning;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="storage", markup=False)
+        self.display = False
+
+    def show(self, problem: Problem | None) -> None:
+        """Tell the problem, or that there is none any more by going away."""
+        self.display = problem is not None
+        if problem is not None:
+            self.update(Content(f"! {wording.problem_text(problem)}"))

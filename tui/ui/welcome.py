@@ -13,9 +13,10 @@ from tui.ui import wording
 EXAMPLE = "What time is it in Tokyo and in Paris, and what is 17*23?"
 
 
-def welcome(profile: ProfileInfo | None) -> Static:
+def welcome(profile: ProfileInfo | None, *, private: bool = False) -> Static:
     """Two or three lines for a thread without messages."""
     goes = "Starting…" if profile is None else _where(profile)
+    goes += f"\n{wording.PRIVACY}." if private else ""
     text = Content.assemble(
         ("Tickertape", "bold $text-primary"),
         " shows everything a model streams, tool arguments above all.\n",
@@ -27,7 +28,7 @@ def welcome(profile: ProfileInfo | None) -> Static:
         ("Ctrl+P", "bold"),
         " finds every action. ",
         ("Ctrl+Q", "bold"),
-        " quits; everything is kept.",
+        " quits; nothing of this is kept." if private else " quits; everything is kept.",
     )
     return Static(text, classes="empty")
 

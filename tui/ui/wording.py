@@ -32,6 +32,17 @@ def one_line(text: str, limit: int = _PREVIEW) -> str:
     return line if len(line) <= limit and len(cut) == len(text) else line[: limit - 1] + "…"
 
 
+UNTITLED = "New thread"
+PRIVATE_MARK = "◇"
+PRIVACY = "Private: never written to disk; gone when Tickertape ends"
+
+
+def thread_title(title: str, *, private: bool = False) -> str:
+    """A thread's title on one safe line; a private one is marked."""
+    mark = f"{PRIVATE_MARK} " if private else ""
+    return mark + (one_line(title, 200) or UNTITLED)
+
+
 def ago(then: float, now: float) -> str:
     """How long ago ``then`` was, in at most six characters (both are seconds since the epoch)."""
     seconds = max(0, int(now - then))
@@ -129,11 +140,16 @@ def problem_text(problem: Problem) -> str:
     return sanitise(" ".join(filter(None, (problem.message, problem.hint))))
 
 
-def run_state(run: Run, now: float) -> str:
-    """A run in the status line: what it does and for how long, or how it ended."""
+def run_state(run: Run, now: float, *, elsewhere: bool = False) -> str:
+    """A run in the status line: what it does and for how long, or how it ended.
+
+    ``elsewhere``: another process drives it.
+    """
     rounds = count(run.rounds, "round") if run.rounds > 1 else ""
     if run.active:
-        return " · ".join(filter(None, (_doing(run), clock(now - run.started_at), rounds)))
+        return " · ".join(
+            filter(None, (_doing(run, elsewhere=elsewhere), clock(now - run.started_at), rounds))
+        )
     if run.state is RunState.INTERRUPTED:
         return "Interrupted"
     took = "" if run.finished_at is None else span(run.finished_at - run.started_at)
@@ -141,11 +157,13 @@ def run_state(run: Run, now: float) -> str:
     return " · ".join(filter(None, (ended, took, rounds, usage_text(run.usage))))
 
 
-def _doing(run: Run) -> str:
+def _doing(run: Run, *, elsewhere: bool) -> str:
     if run.state is RunState.WAITING:
-        return "Waiting for you"
+        return "Another Tickertape waits for you here" if elsewhere else "Waiting for you"
     if run.state is RunState.CANCELLING:
         return "Stopping"
+    if elsewhere:
+        return "Another Tickertape is answering here"
     if run.retry is not None:
         return "Waiting to try again"
     return "Answering" if run.first_delta_mono is not None else "Sent"
@@ -170,7 +188,9 @@ def _retry_line(retry: RetryScheduled) -> str:
 
 def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
     if run.state is RunState.INTERRUPTED:
-        return "problem", f"Interrupted: Tickertape ended before the answer did.{retry}"
+        if run.settle:
+            return "problem", "Interrupted: you left before the answer was done."
+        return "problem", "Interrupted: Tickertape ended before the answer did."
     if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
         return None
     if run.outcome is Outcome.CANCELLED:

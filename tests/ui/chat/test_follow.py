@@ -14,6 +14,7 @@ from tui.core import events as e
 from tui.core.models import PartKind
 from tui.ui.chat.log import ChatLog
 from tui.ui.chat.view import FIRST_ROWS, ChatView
+from tui.ui.leaving import Leaving
 
 
 def long_thread(messages: int) -> FakeBackend:
@@ -25,23 +26,23 @@ def long_thread(messages: int) -> FakeBackend:
     return backend
 
 
-def log(pilot: Pilot[None]) -> str:
+def log(pilot: Pilot[Leaving]) -> str:
     return text_of(pilot, "#log")
 
 
-def says(pilot: Pilot[None], words: str) -> bool:
+def says(pilot: Pilot[Leaving], words: str) -> bool:
     return words in log(pilot)
 
 
-def column(pilot: Pilot[None]) -> ChatLog:
+def column(pilot: Pilot[Leaving]) -> ChatLog:
     return pilot.app.screen.query_one(ChatLog)
 
 
-def chat(pilot: Pilot[None]) -> ChatView:
+def chat(pilot: Pilot[Leaving]) -> ChatView:
     return pilot.app.screen.query_one(ChatView)
 
 
-def top_message(pilot: Pilot[None]) -> str:
+def top_message(pilot: Pilot[Leaving]) -> str:
     return next(row.split()[1] for row in log(pilot).split("\n") if "message" in row)
 
 

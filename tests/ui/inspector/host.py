@@ -95,7 +95,7 @@ class Script:
     def deliver_to(self, pane: InspectorPane) -> None:
         """Show the newest run as after opening its thread."""
         self._waiting.clear()
-        pane.show(self.transcript, None, self.wire.get(self._run, ()))
+        pane.show(self.transcript, None, self.wire.get(self._run))
         pane.flush()
 
     def fresh(self) -> list[LogEntry]:

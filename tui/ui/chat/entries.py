@@ -31,6 +31,13 @@ class RunRow:
 Row = MessageRow | RunRow
 
 
+def same(one: Row, other: Row) -> bool:
+    """Whether both are about the same message or run."""
+    if isinstance(one, MessageRow) and isinstance(other, MessageRow):
+        return one.message_id == other.message_id
+    return isinstance(one, RunRow) and isinstance(other, RunRow) and one.run_id == other.run_id
+
+
 def rows(transcript: Transcript) -> list[Row]:
     """The rows of the selected path. A run's line follows its last message.
 

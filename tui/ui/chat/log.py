@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Which child is at the top of the view, and how far into it the view begins.
 
     In lines, as long as its lines break the same way; as a share (0 to 1) in another width.
@@ -53,7 +53,7 @@ class ChatLog(VerticalScroll):
         # Not text: what one reads is never anchored to it.
         self._header = header
         self.following = True
-        self._place: _Place | None = None
+        self._place: Place | None = None
 
     # --- the reader moves ------------------------------------------------------------------
 
@@ -117,8 +117,20 @@ class ChatLog(VerticalScroll):
             region = child.virtual_region
             if child is not self._header and child.display and region.bottom > top:
                 into = top - region.y
-                self._place = _Place(child, into, into / max(1, region.height), region.width)
+                self._place = Place(child, into, into / max(1, region.height), region.width)
                 return
+
+    @property
+    def place(self) -> Place | None:
+        """Where the reader is; None while the end is followed."""
+        return None if self.following else self._place
+
+    def stay(self, place: Place) -> None:
+        """Go to where the reader was, in other children."""
+        self.following = False
+        self.anchor(False)
+        self._place = place
+        self.keep_place()
 
     def keep_place(self) -> None:
         """Call when heights above the view are about to change: the same text stays in view."""

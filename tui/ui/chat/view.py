@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ from tui.core.models import CallId, MessageId, PartId, RunId, WireEvent
 from tui.core.services import LogEntry
 from tui.core.transcript import Transcript
 from tui.ui import wording
-from tui.ui.chat.entries import MessageRow, Row, RunRow, rows
+from tui.ui.chat.entries import MessageRow, Row, RunRow, rows, same
 from tui.ui.chat.log import ChatLog
 from tui.ui.chat.message import MessageView, RunView
 
@@ -89,17 +90,32 @@ class ChatView(Vertical):
 
     def show(self, transcript: Transcript, empty: Widget | None = None) -> None:
         """Start over with this transcript; ``empty`` is shown while it has no messages."""
+        self._start_over(transcript, empty, FIRST_ROWS)
+        self._log.action_follow()
+
+    def show_again(self, transcript: Transcript, empty: Widget) -> None:
+        """The same for another transcript of the same thread: the reader stays at their place."""
+        place = self._log.place
+        before = [] if place is None else [r for r, w in self._widgets.items() if w is place.child]
+        above = self._rows.index(before[0]) if before else 0
+        self._start_over(transcript, empty, max(FIRST_ROWS, len(self._rows) - above))
+        after = [w for r, w in self._widgets.items() if before and same(r, before[0])]
+        if place is not None and after:
+            self._log.stay(replace(place, child=after[0]))
+        else:
+            self._log.action_follow()
+
+    def _start_over(self, transcript: Transcript, empty: Widget | None, shown: int) -> None:
         self._transcript = transcript
         self._clear()
         self._rows = rows(transcript)
-        self._hidden = max(0, len(self._rows) - FIRST_ROWS)
+        self._hidden = max(0, len(self._rows) - shown)
         self._log.mount(*(self._build(row) for row in self._rows[self._hidden :]))
         self._show_older_line()
         if empty is not None and not self._rows:
             self._empty = empty
             self._log.mount(empty)
         self._set_unseen(False)
-        self._log.action_follow()
 
     def set_title(self, title: str) -> None:
         """Name the thread above its messages; ``title`` is safe text."""

@@ -16,10 +16,17 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.core.models import ThreadId, ThreadSummary
+from tui.core.models import ThreadId, ThreadSummary, is_private
 from tui.ui import wording
 
-UNTITLED = "New thread"
+MARKS = (
+    ("?", "a tool call waits for your decision"),
+    ("●", "an answer is being written"),
+    ("◑", "another Tickertape writes it"),
+    ("!", "the last answer was interrupted"),
+    ("•", "something arrived that you have not seen"),
+    (wording.PRIVATE_MARK, "private: never written to disk"),
+)
 
 
 class ThreadsPane(Vertical):
@@ -60,8 +67,7 @@ class ThreadsPane(Vertical):
 
     def waiting(self) -> ThreadSummary | None:
         """The newest thread in which a tool call waits for a decision."""
-        ordered = (self._summaries[each] for each in self._sorted())
-        return next((each for each in ordered if each.waiting), None)
+        return next((each for each in self.summaries() if each.waiting), None)
 
     def show(self, summaries: Iterable[ThreadSummary]) -> None:
         """Start over with these threads."""
@@ -100,6 +106,10 @@ class ThreadsPane(Vertical):
         """The clock moved on."""
         for thread_id in self._order:
             self._redraw(thread_id)
+
+    def summaries(self) -> list[ThreadSummary]:
+        """All threads, the newest first."""
+        return [self._summaries[each] for each in self._sorted()]
 
     def summary(self, thread_id: ThreadId) -> ThreadSummary | None:
         """What is known about a thread."""
@@ -148,7 +158,7 @@ class ThreadsPane(Vertical):
     def _prompt(self, summary: ThreadSummary) -> Table:
         is_current = summary.id == self._current
         mark = _mark(summary, is_current=is_current)
-        title = Text(wording.one_line(summary.title, 200) or UNTITLED)
+        title = Text(wording.thread_title(summary.title, private=is_private(summary.id)))
         if is_current or mark != " ":
             title.stylize("bold")
         row = Table.grid(expand=True, padding=(0, 1, 0, 0))
@@ -183,5 +193,7 @@ def _mark(summary: ThreadSummary, *, is_current: bool) -> str:
     if summary.waiting:
         return "?"
     if summary.running:
-        return "●"
+        return "◑" if summary.elsewhere else "●"
+    if summary.interrupted:
+        return "!"
     return "•" if summary.unread and not is_current else " "
