@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
-import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import click
 
 from tui.cli.context import Context, pass_context, with_profile
 from tui.cli.printing import JsonPrinter, Printer, TextPrinter
+from tui.cli.stops import Stops
 from tui.cli.threads import find_thread
+from tui.core.errors import TickertapeError
 from tui.core.events import Envelope
 from tui.core.models import Outcome
-from tui.core.services import SendMessage, Services, Subscription
+from tui.core.services import SendMessage, Services, Subscription, ThreadReloaded
 from tui.core.thread import Run
 from tui.core.transcript import Transcript
 from tui.tools.policy import UnattendedPolicy
 
 COMPLETED, FAILED, CANCELLED = 0, 1, 130
+_GONE = (errno.EPIPE, errno.EIO)  # a pipe without a reader, a terminal that was closed
 
 
 @click.command()
@@ -45,17 +49,20 @@ def command(
     """Ask one question; the answer streams to standard output.
 
     TEXT and what comes in on standard input are sent as one message. Tool calls are noted on
-    standard error. Exit status: 0 completed, 1 failed, 2 wrong usage, 130 cancelled.
+    standard error. Ctrl-C cancels the run in order and keeps what has arrived; a second one leaves
+    at once. Exit status: 0 completed, 1 failed, 2 wrong usage, 130 cancelled (143 by SIGTERM, 129
+    by SIGHUP, as when the terminal is closed).
     """
     prompt = _prompt(text)
     chosen = with_profile(context, profile)
     backend = chosen.backend(UnattendedPolicy(yes=yes))
     printer: Printer = JsonPrinter() if as_json else TextPrinter()
-    try:
-        ask = _Ask(backend.services, printer, prompt, profile)
-        return asyncio.run(ask.run(thread))
-    finally:
-        backend.close()
+    ask = _Ask(backend.services, printer, prompt, profile)
+    with ask.stops.listening():
+        try:
+            return asyncio.run(ask.run(thread))
+        finally:
+            backend.close()
 
 
 def _prompt(text: str | None) -> str:
@@ -77,46 +84,55 @@ class _Ask:
     prompt: str
     profile: str | None
     thread_id: str = ""
-    interrupted: bool = False
+    stops: Stops = field(default_factory=Stops)
     cancelling: asyncio.Future[None] | None = None
 
     async def run(self, thread: str) -> int:
         """Send, print what comes, and return the exit status."""
-        thread_id = uuid.uuid4().hex
+        self.thread_id = uuid.uuid4().hex
         if thread != "new":
-            thread_id = (await find_thread(self.services, thread)).id
-        self.thread_id = thread_id
-        subscription = await self.services.run_log.subscribe(thread_id)
+            self.thread_id = (await find_thread(self.services, thread)).id
+        subscription = await self.services.run_log.subscribe(self.thread_id)
         try:
-            run = await self._answered(subscription, thread_id)
+            run = await self._answered(subscription)
         finally:
             subscription.feed.close()
-        self.printer.finish(run)
-        await self.services.library.mark_read(thread_id)  # it was all printed
-        return _status(run)
+        if run is None:
+            return self._cancelled
+        self._print(lambda: self.printer.finish(run))
+        await self.services.library.mark_read(self.thread_id)  # it was all printed
+        if run.outcome is Outcome.CANCELLED:
+            return self._cancelled
+        return COMPLETED if run.outcome is Outcome.COMPLETED else FAILED
 
-    async def _answered(self, subscription: Subscription, thread_id: str) -> Run:
+    @property
+    def _cancelled(self) -> int:
+        return self.stops.status or CANCELLED
+
+    async def _answered(self, subscription: Subscription) -> Run | None:
+        """The run at its end; None when it was stopped before anything was sent."""
+        if self.stops.status is not None:
+            return None
         run_id = uuid.uuid4().hex
-        with _on_interrupt(lambda: self._interrupt(run_id)):
-            await self.services.conversations.send(
-                SendMessage(
-                    thread_id=thread_id,
-                    message_id=uuid.uuid4().hex,
-                    run_id=run_id,
-                    text=self.prompt,
-                    profile=self.profile,
-                )
+        await self.services.conversations.send(
+            SendMessage(
+                thread_id=self.thread_id,
+                message_id=uuid.uuid4().hex,
+                run_id=run_id,
+                text=self.prompt,
+                profile=self.profile,
             )
-            if self.interrupted:  # before there was anything to cancel
-                await self.services.conversations.cancel(self.thread_id, run_id)
-            return await self._follow(subscription, run_id)
+        )
+        loop = asyncio.get_running_loop()
+        self.stops.on_stop(lambda: self._pass_on(loop, run_id))
+        return await self._follow(subscription, run_id)
 
-    def _interrupt(self, run_id: str) -> None:
-        """First Ctrl-C: cancel in order. Second: leave at once."""
-        if self.interrupted:
-            os._exit(CANCELLED)
-        self.interrupted = True
-        self.cancelling = asyncio.ensure_future(self.services.conversations.cancel(self.thread_id, run_id))
+    def _pass_on(self, loop: asyncio.AbstractEventLoop, run_id: str) -> None:
+        loop.call_soon_threadsafe(self._cancel, run_id)
+
+    def _cancel(self, run_id: str) -> None:
+        cancel = self.services.conversations.cancel(self.thread_id, run_id)
+        self.cancelling = asyncio.ensure_future(cancel)
 
     async def _follow(self, subscription: Subscription, run_id: str) -> Run:
         loop = asyncio.get_running_loop()
@@ -127,21 +143,27 @@ class _Ask:
             await arrived.wait()
             arrived.clear()
             for item in subscription.feed.drain():
-                if isinstance(item, Envelope):
+                if isinstance(item, ThreadReloaded):  # another process has it now
+                    transcript = item.transcript
+                elif isinstance(item, Envelope):
                     transcript.apply(item)
-                    await self._print(transcript, item, run_id)
+                    if not self._print(partial(self.printer.show, transcript, item)):
+                        self._cancel(run_id)
             run = transcript.runs.get(run_id)
             if run is not None and not run.active:
                 return run
 
-    async def _print(self, transcript: Transcript, envelope: Envelope, run_id: str) -> None:
+    def _print(self, show: Callable[[], None]) -> bool:
+        """False when whoever read the answer has gone, who needs no more of it then."""
         try:
-            self.printer.show(transcript, envelope)
-        except BrokenPipeError:
-            # Whoever read the answer has gone; nobody needs the rest.
+            show()
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise TickertapeError(f"The answer cannot be written: {error.strerror}.") from error
             _discard_output()
             self.printer = _Silent()
-            await self.services.conversations.cancel(self.thread_id, run_id)
+            return False
+        return True
 
 
 class _Silent:
@@ -155,22 +177,10 @@ class _Silent:
 
 
 def _discard_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _on_interrupt(handle: Callable[[], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, handle)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-def _status(run: Run) -> int:
-    if run.outcome is Outcome.COMPLETED:
-        return COMPLETED
-    return CANCELLED if run.outcome is Outcome.CANCELLED else FAILED
+    """What the streams still hold must not fail once more when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+            continue
+        os.dup2(nowhere, stream.fileno())

@@ -8,9 +8,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
@@ -39,6 +41,10 @@ class TickertapeApp(App[Leaving]):
 
     TITLE = "Tickertape"
     ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Wins over the text box, which would undo: this is what the key does in a terminal.
+        Binding("ctrl+z", "suspend_process", "Stop until fg", show=False, priority=True),
+    ]
 
     def __init__(
         self,
