@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,10 +71,18 @@ def frame(name: str, data: Any) -> bytes:
     return f"event: {name}\ndata: {text}\n\n".encode()
 
 
-class AssistantsPeer:
-    """``script`` holds the model's items; each stream takes them up to where it ends."""
+Intercept = Callable[[Request], Awaitable[Reply | None]]
 
-    def __init__(self) -> None:
+
+class AssistantsPeer:
+    """``script`` holds the model's items; each stream takes them up to where it ends.
+
+    ``intercept`` may answer in its place.
+    """
+
+    def __init__(
+        self, *, listen: socket.socket | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.script: list[Item] = []
         self.assistants: dict[str, Json] = {}
         self.rival = False  # whether another client makes an assistant just before ours
@@ -81,7 +91,8 @@ class AssistantsPeer:
         self.steps: dict[str, list[Json]] = {}
         self.outputs: list[list[Json]] = []
         self.refuse: dict[str, list[Reply]] = {}
-        self.http = HttpPeer(self._handle)
+        self.intercept: Intercept | None = None
+        self.http = HttpPeer(self._handle, listen=listen, tls=tls)
         self._numbers = itertools.count(1)
 
     def id(self, prefix: str) -> str:
@@ -90,6 +101,8 @@ class AssistantsPeer:
     # --- HTTP ------------------------------------------------------------------------------
 
     async def _handle(self, request: Request) -> Reply:
+        if self.intercept is not None and (reply := await self.intercept(request)):
+            return reply
         if replies := self.refuse.get(request.line):
             return replies.pop(0)
         parts = request.path.removeprefix("/v1/").split("/")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-Ending = Literal["close", "abort", "hang"]
+Ending = Literal["close", "abort", "hang", "reset"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class Request:
 
 @dataclass
 class Reply:
-    """``stream`` is sent chunked, one chunk an item; ``ending`` says how the stream ends."""
+    """``stream`` is sent chunked, one chunk an item; ``ending`` says how the stream ends.
+
+    Status 0: not a byte of an answer, only the ending.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -49,6 +55,10 @@ class Reply:
         return cls.json({"error": {"message": message, "code": code}}, status)
 
     @classmethod
+    def none(cls, ending: Ending) -> Reply:
+        return cls(0, ending=ending)
+
+    @classmethod
     def sse(cls, *chunks: bytes, ending: Ending = "close") -> Reply:
         async def stream() -> AsyncIterator[bytes]:
             for chunk in chunks:
@@ -62,10 +72,22 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 
 class HttpPeer:
-    """Use as an async context manager; ``requests`` is everything that was asked, in order."""
+    """Use as an async context manager; ``requests`` is everything that was asked, in order.
 
-    def __init__(self, handler: Handler) -> None:
+    ``statuses`` is each request with how it was answered, ``listen`` a socket that is bound.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        listen: socket.socket | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.requests: list[Request] = []
+        self.statuses: list[tuple[str, int]] = []
+        self._listen = listen
+        self._tls = tls
         self._handler = handler
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,14 +97,17 @@ class HttpPeer:
     def url(self) -> str:
         assert self._server is not None
         host, port = self._server.sockets[0].getsockname()[:2]
-        return f"http://{host}:{port}"
+        return f"http{'s' if self._tls else ''}://{host}:{port}"
 
     @property
     def lines(self) -> list[str]:
         return [request.line for request in self.requests]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        where: dict[str, Any] = {"host": "127.0.0.1", "port": 0}
+        if self._listen is not None:
+            where = {"sock": self._listen}
+        self._server = await asyncio.start_server(self._connected, ssl=self._tls, **where)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -102,6 +127,7 @@ class HttpPeer:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
                 reply = await self._handler(request)
+                self.statuses.append((request.line, reply.status))
                 if not await self._write(writer, reply):
                     return
         except (ConnectionError, asyncio.CancelledError):
@@ -112,6 +138,8 @@ class HttpPeer:
 
     async def _write(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
         """Send the reply; false when the connection is of no more use."""
+        if reply.status == 0:
+            return await self._end(writer, reply.ending)
         headers = dict(reply.headers)
         if reply.stream is None:
             headers["content-length"] = str(len(reply.body))
@@ -125,14 +153,22 @@ class HttpPeer:
         async for chunk in reply.stream:
             writer.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
             await writer.drain()
-        if reply.ending == "hang":
+        if reply.ending == "close":
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+            return True
+        return await self._end(writer, reply.ending)
+
+    async def _end(self, writer: asyncio.StreamWriter, ending: Ending) -> bool:
+        if ending == "hang":
             await self._closing.wait()
-        if reply.ending != "close":
+        if ending == "reset":
+            linger = struct.pack("ii", 1, 0)
+            found = writer.get_extra_info("socket")
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        if ending != "close":
             writer.transport.abort()
-            return False
-        writer.write(b"0\r\n\r\n")
-        await writer.drain()
-        return True
+        return False
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

@@ -22,7 +22,7 @@ from tests.providers.http_peer import Reply, Request
 from tui.core.errors import ProviderError
 from tui.core.events import NoticeAdded, RunStatusChanged, TextDelta, TurnFinished
 from tui.core.models import HistoryCall, HistoryMessage, Outcome, Role, ToolSpec
-from tui.core.ports import NewMessages, ResponseOpened, Resume, WireReceived
+from tui.core.ports import Checkpoint, NewMessages, ResponseOpened, Resume, WireReceived
 from tui.core.settings import Profile
 from tui.providers.assistants.provider import AssistantsProvider
 
@@ -434,6 +434,91 @@ async def test_a_run_can_be_resumed_from_its_continuation(
         end = await talk.turn(session, talk.results(end))
     assert end.outcome is Outcome.COMPLETED
     assert talk.text == "done"
+
+
+@pytest.mark.parametrize("asked_for", [False, True], ids=["before the run", "after the run"])
+async def test_a_process_that_ends_while_it_asks_for_the_run_doubles_nothing(
+    peer: AssistantsPeer, asked_for: bool
+) -> None:
+    """All that the next process knows is what was said at the checkpoint."""
+    peer.script = [Say(("done",)), End()]
+    talk = Conversation(AssistantsProvider(profile(peer), KEY))
+    asked = talk.say("go")
+    async with talk.provider.open(asked) as session:
+        signals = session.turn(NewMessages())
+        await until(signals, Checkpoint)
+        assert not any(line.endswith("/runs") for line in posts(peer))
+        kept = session.continuation
+        if asked_for:
+            await until(signals, ResponseOpened)
+        await signals.aclose()  # type: ignore[attr-defined]  # a generator, as the engine knows
+    await talk.provider.close()
+
+    talk.provider = AssistantsProvider(profile(peer), KEY)
+    peer.script = [Say(("done",)), End()]
+    again = request(*asked.history, run_id=asked.run_id, continuation=kept)
+    async with talk.provider.open(again) as session:
+        if asked_for:
+            (run,) = peer.runs.values()
+            run["status"] = "completed"
+            end = await talk.turn(session, Resume())
+        else:
+            with pytest.raises(ProviderError) as caught:
+                await talk.turn(session, Resume())
+            assert (caught.value.code, caught.value.sent) == ("run_not_found", False)
+            end = await talk.turn(session, NewMessages())
+    await talk.provider.close()
+    assert end.outcome is Outcome.COMPLETED
+    assert len(peer.runs) == len(peer.threads) == 1
+    assert [text for role, text in peer.texts(kept["thread_id"]) if role == "user"] == ["go"]
+
+
+async def test_outputs_are_looked_for_before_they_are_sent_again(
+    peer: AssistantsPeer, provider: AssistantsProvider
+) -> None:
+    peer.script = [Calls((("f", ("{}",)),)), Break("abort"), Say(("done",)), End()]
+    talk = Conversation(provider)
+    async with provider.open(talk.say("go")) as session:
+        results = talk.results(await talk.turn(session, NewMessages()))
+        await talk.turn(session, results)
+        before = len(peer.http.requests)
+        end = await talk.turn(session, results)
+    assert end.outcome is Outcome.COMPLETED
+    assert [line for line in peer.http.lines[before:] if line.startswith("POST")] == []
+
+
+async def test_a_deleted_run_is_not_found(
+    peer: AssistantsPeer, provider: AssistantsProvider
+) -> None:
+    peer.script = [Say(("before",)), Break("abort")]
+    talk = Conversation(provider)
+    async with provider.open(talk.say("go")) as session:
+        await talk.turn(session, NewMessages())
+        peer.threads.clear()
+        with pytest.raises(ProviderError, match="no longer has this run") as caught:
+            await talk.turn(session, Resume())
+    assert (caught.value.code, caught.value.sent) == ("run_not_found", False)
+
+
+async def test_a_run_that_completed_behind_an_error_event_is_shown(
+    peer: AssistantsPeer, provider: AssistantsProvider
+) -> None:
+    peer.script = [Raw(frame("error", {"message": "too slow"}))]
+    talk = Conversation(provider)
+    async with provider.open(talk.say("go")) as session:
+        signals = session.turn(NewMessages())
+        await until(signals, ResponseOpened)
+        (run,) = peer.runs.values()
+
+        async def complete(asked: Request) -> Reply | None:
+            if asked.path.endswith("/cancel"):
+                run["status"] = "completed"
+            return None
+
+        peer.intercept = complete
+        end = await until(signals, TurnFinished)
+    assert isinstance(end, TurnFinished)
+    assert end.outcome is Outcome.COMPLETED
 
 
 async def test_a_run_that_stays_queued_is_given_up_with_a_sentence(peer: AssistantsPeer) -> None:

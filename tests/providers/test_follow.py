@@ -69,6 +69,15 @@ async def test_a_run_that_moves_on_is_waited_for() -> None:
     assert end.outcome is Outcome.CANCELLED
 
 
+async def test_a_machine_that_slept_has_not_been_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock jumps by an hour between two looks; the run had moved on meanwhile."""
+    ticks = iter([0.0, 0.0, 3600.0, 7200.0, 7200.0, 7200.0])
+    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    statuses, end = await outcome(Statuses("queued", "queued", "completed"), patience=60.0)
+    assert statuses == ["queued", "completed"]
+    assert end.outcome is Outcome.COMPLETED
+
+
 async def test_a_run_that_does_not_is_stopped() -> None:
     api = Statuses(*["queued"] * 9)
     statuses, end = await outcome(api, patience=3.0)
