@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from tui.core import events as e
 from tui.core.events import Envelope, Event
 from tui.core.models import Decision, PartKind, RunState, ToolRef, Usage
 from tui.core.transcript import Transcript
+from tui.store import journal
 from tui.store.deltas import merge_deltas
 from tui.store.thread_store import SqliteThreadStore
 
@@ -31,9 +33,18 @@ _THENS: st.SearchStrategy[Then] = st.sampled_from(
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(random_logs(), st.lists(st.tuples(st.integers(1, 12), _THENS), min_size=1, max_size=12))
-def test_reload_equals_live(log: Sequence[Envelope], plan: list[tuple[int, Then]]) -> None:
-    with tempfile.TemporaryDirectory(dir=_MEMORY) as directory:
+@given(
+    random_logs(),
+    st.lists(st.tuples(st.integers(1, 12), _THENS), min_size=1, max_size=12),
+    st.sampled_from([4, journal.FOLD_AT]),
+)
+def test_reload_equals_live(
+    log: Sequence[Envelope], plan: list[tuple[int, Then]], fold_at: int
+) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir=_MEMORY) as directory,
+        mock.patch.object(journal, "FOLD_AT", fold_at),
+    ):
         asyncio.run(_play(Path(directory) / "t.db", log, plan))
 
 

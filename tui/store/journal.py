@@ -1,4 +1,4 @@
-"""Writes envelopes into the journal and folds it into rows when no run of the thread is active."""
+"""Writes envelopes into the journal and folds it into rows: when a run ends, or it gets long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _log = logging.getLogger(__name__)
 
 # Followers in other processes read what was folded for at least this long (seconds).
 TRAIL = 60.0
-_SWEEP_LIMIT = 20  # threads whose trail is cut short in one go
+_SWEEP_LIMIT = 20  # threads whose trail is cut in one go
+
+# While a run goes on its envelopes gather; so many are folded at once, that no fold takes long.
+FOLD_AT = 5_000
 
 _HOLDS = "SELECT 1 FROM lease WHERE thread_id = ? AND owner = ?"
 _LAST_SEQ = "SELECT last_seq FROM thread WHERE id = ?"
@@ -111,7 +114,9 @@ def write(connection: apsw.Connection, thread_id: ThreadId, envelopes: Sequence[
         _append_one(connection, envelope)
     at = max((each.at for each in fresh if isinstance(each.event, e.ACTIVITY)), default=0.0)
     connection.execute(_ADVANCE, (fresh[-1].seq, at, thread_id))
-    if connection.execute(_ACTIVE, (thread_id,)).fetchone() is None:
+    # By multiples: where rows cannot hold what is there, folding is not tried at every turn.
+    much = last // FOLD_AT != fresh[-1].seq // FOLD_AT
+    if much or connection.execute(_ACTIVE, (thread_id,)).fetchone() is None:
         fold(connection, thread_id)
 
 

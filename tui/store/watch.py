@@ -15,7 +15,10 @@ from tui.store.leases import Leases
 _log = logging.getLogger(__name__)
 
 INTERVAL = 0.2
-"""Seconds between two looks. Others see what is written within this and the writing itself."""
+"""Seconds between two looks while others write; they are seen within this and the writing."""
+LULL_INTERVAL = 0.4
+"""Seconds between two looks when nothing was seen for a while: each look costs a wake-up."""
+_LULL = 10.0
 
 
 class Watch:
@@ -26,22 +29,19 @@ class Watch:
         self._connection = connection
         self._leases = leases
         self._version = self._data_version()
-        self._next = 0.0
+        self._next = self._seen = 0.0
         self._problem: Problem | None = None
 
     def due(self) -> float | None:
         """When to look next, in seconds on the monotonic clock; None: no one wants to know."""
         return None if self.listener is None else self._next
 
-    def is_due(self) -> bool:
-        """Whether it is time."""
-        return self.listener is not None and time.monotonic() >= self._next
-
     def look(self) -> None:
         """See whether another process wrote something; says so at most once an interval."""
-        if not self.is_due():
+        now = time.monotonic()
+        if self.listener is None or now < self._next:
             return
-        self._next = time.monotonic() + INTERVAL
+        self._next = now + (INTERVAL if now - self._seen < _LULL else LULL_INTERVAL)
         try:
             version = self._data_version()
             if version == self._version:
@@ -50,7 +50,7 @@ class Watch:
         except apsw.Error:
             _log.debug("could not look for changes", exc_info=True)
             return
-        self._version = version
+        self._version, self._seen = version, now
         for thread_id in robbed:
             self._tell("lost", thread_id)
         self._tell("changed")
