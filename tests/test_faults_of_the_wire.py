@@ -481,6 +481,25 @@ async def test_outputs_whose_answer_is_lost_are_taken_once(arrived: bool) -> Non
         await assert_the_next_message_works(app, peer)
 
 
+@pytest.mark.parametrize("status", [401, 500])
+async def test_outputs_that_are_refused_for_good(status: int) -> None:
+    async with talking() as (app, peer):
+        peer.script = [BEFORE, CALL]
+
+        async def refuse(request: Request) -> Reply | None:
+            return Reply.error(status) if request.path.endswith("outputs") else None
+
+        peer.intercept = refuse
+        run = await app.ask("go")
+        assert run.outcome is Outcome.FAILED
+        assert f"answered {status}" in said(run)
+        transcript = await app.transcript()
+        assert [str(call.output) for call in transcript.calls.values()] == ["391"]
+        assert shown(transcript).count("before") == 1
+        assert [each["status"] for each in peer.runs.values()] == ["cancelled"]
+        await assert_the_next_message_works(app, peer)
+
+
 # --- deleted or ended elsewhere -------------------------------------------------------------------
 
 
