@@ -18,7 +18,9 @@ SELECT thread_id, driver FROM run WHERE now = 'active'
 UNION SELECT thread_id, owner FROM lease
 """
 _HOLDERS = "SELECT thread_id, owner FROM lease"
-_ACTIVE = "SELECT id FROM run WHERE thread_id = ? AND now = 'active' ORDER BY seq"
+_ACTIVE = """
+SELECT id FROM run INDEXED BY run_active WHERE thread_id = ? AND now = 'active' ORDER BY seq
+"""
 _LAST = """
 SELECT t.last_seq, coalesce(j.at, r.started_at), coalesce(j.mono, r.started_mono)
 FROM thread t JOIN run r ON r.thread_id = t.id

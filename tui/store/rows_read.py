@@ -57,10 +57,11 @@ FROM part p LEFT JOIN tool_call c ON c.thread_id = p.thread_id AND c.part_id = p
 """
 _PARTS = _PART_COLUMNS + "WHERE p.thread_id = ? ORDER BY p.position"
 _PARTS_OF = _PART_COLUMNS + "WHERE p.thread_id = ? AND p.message_id = ?"
+# CROSS JOIN keeps SQLite from going through all parts of the thread.
 _MESSAGES_OF_RUN = """
 SELECT id FROM message WHERE thread_id = ?1 AND run_id = ?2
 UNION
-SELECT p.message_id FROM tool_call c JOIN part p ON p.thread_id = ?1 AND p.id = c.part_id
+SELECT p.message_id FROM tool_call c CROSS JOIN part p ON p.thread_id = ?1 AND p.id = c.part_id
 WHERE c.thread_id = ?1 AND c.run_id = ?2
 """
 _MESSAGE_OF_PART = "SELECT message_id FROM part WHERE thread_id = ? AND id = ?"
