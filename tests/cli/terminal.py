@@ -13,27 +13,53 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_]|P.*?\x1b\\)")
 
 
-class Terminal:
-    """The app in a pty of ``columns`` x ``rows``. ``raw`` is every byte it ever wrote."""
+_MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])|\x1b\[([<>])[0-9;]*u")
+_NORMALLY_ON = frozenset({"7", "25"})
+# The pty becomes the controlling terminal, as of a shell, for whoever leads a session and opens it.
+_OPEN_TERMINAL = 'exec "$@" <>"$TERMINAL" >&0 2>&0'
 
-    def __init__(self, *arguments: str, columns: int = 120, rows: int = 40) -> None:
+
+class Terminal:
+    """The app in a pty of ``columns`` x ``rows``. ``raw`` is every byte it ever wrote.
+
+    ``prelude`` is Python that runs in the app's process first. ``command`` runs instead of the
+    app. ``environ`` is on top of the test's own.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 120,
+        rows: int = 40,
+        prelude: str = "",
+        command: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._primary, secondary = pty.openpty()
         self.before = termios.tcgetattr(secondary)
         self._secondary = secondary
+        self._is_open = True
         self.resize(columns, rows)
         self.raw = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *arguments],
-            stdin=secondary,
-            stdout=secondary,
-            stderr=secondary,
+            ["sh", "-c", _OPEN_TERMINAL, "sh", *(command or _tickertape(prelude)), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "TERMINAL": os.ttyname(secondary),
+                **(environ or {}),
+            },
         )
 
     def resize(self, columns: int, rows: int) -> None:
@@ -59,9 +85,9 @@ class Terminal:
             if left <= 0 or not self._read(left):
                 raise AssertionError(f"{words!r} never came; the screen had: {self.text()[-3000:]}")
 
-    def settle(self) -> None:
-        """Return when nothing more is written."""
-        while self._read(0.5):
+    def settle(self, quiet: float = 0.5) -> None:
+        """Return when nothing more was written for ``quiet`` seconds."""
+        while self._read(quiet):
             pass
 
     def _read(self, timeout: float) -> bool:
@@ -84,6 +110,20 @@ class Terminal:
             pass
         return self.process.wait(timeout=1)
 
+    def left_on(self) -> set[str]:
+        """Modes of the screen, mouse and keyboard that were changed and not changed back."""
+        changed: set[str] = set()
+        for numbers, onoff, kitty in _MODE.findall(self.raw):
+            for mode in numbers.decode().split(";") if numbers else ["kitty"]:
+                is_on = onoff == b"h" if numbers else kitty == b">"
+                (changed.add if is_on != (mode in _NORMALLY_ON) else changed.discard)(mode)
+        return changed
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        os.close(self._primary)
+        self._is_open = False
+
     def modes(self) -> list[object]:
         """The terminal's settings now, to compare with ``before``."""
         return termios.tcgetattr(self._secondary)
@@ -97,8 +137,15 @@ class Terminal:
         """Give everything back."""
         if self.process.poll() is None:
             self.kill()
-        os.close(self._primary)
+        if self._is_open:
+            os.close(self._primary)
         os.close(self._secondary)
+
+
+def _tickertape(prelude: str) -> list[str]:
+    if not prelude:
+        return [sys.executable, "-m", "tui"]
+    return [sys.executable, "-c", f"{prelude}\nfrom tui.cli.main import main\nmain()"]
 
 
 def workers_of(home: Path) -> list[str]:
