@@ -13,8 +13,8 @@ import pytest
 from tests.store.log_builder import LogBuilder, everything
 from tui.core import events as e
 from tui.core.events import Envelope
-from tui.core.models import Outcome, RunState, ToolState, WireEvent
-from tui.core.ports import ThreadStore
+from tui.core.models import Outcome, PartInput, RunState, ToolState, WireEvent
+from tui.core.ports import Request, ThreadStore
 from tui.store.memory_store import MemoryThreadStore
 from tui.store.split_store import SplitThreadStore
 from tui.store.thread_store import SqliteThreadStore
@@ -232,6 +232,90 @@ async def test_an_interrupted_thread_goes_on(store: OwnedStore) -> None:
     assert again is not None
     assert everything(again) == everything(more.live)
     assert again.runs["r2"].outcome is Outcome.COMPLETED
+
+
+async def test_claim_says_how_far_the_thread_goes(store: OwnedStore) -> None:
+    assert await store.claim("thread-1") == 0
+    build = _conversation()
+    store.append(build.log)
+    assert await store.claim("thread-1") == build.live.seq
+    assert await store.claim("thread-1", force=True) == build.live.seq
+    store.release("thread-1")
+    assert await store.claim("thread-1") == build.live.seq
+    more = LogBuilder.going_on(build.live)
+    store.append(more.asked("m2"))
+    assert await store.claim("thread-1") == more.live.seq
+
+
+async def test_tail_is_what_load_has_not_seen(store: OwnedStore) -> None:
+    assert await store.tail("nobody", 0) is None
+    build = _conversation()
+    store.append(build.log)
+    seen = await store.load("thread-1")
+    assert seen is not None
+    assert list(await store.tail("thread-1", seen.seq) or ()) == []
+    for number in range(2):
+        store.append(build.asked(f"more-{number}"))
+        tail = await store.tail("thread-1", seen.seq)
+        assert tail is not None
+        assert everything(seen.apply_all(tail)) == everything(build.live)
+    await store.delete("thread-1")
+    assert await store.tail("thread-1", seen.seq) is None
+
+
+async def test_raw_events_can_be_read_on_from_where_one_was(store: OwnedStore) -> None:
+    store.append(_conversation().log)
+    events = _wire("r1", 5)
+    store.append_wire(events)
+    assert list(await store.wire("r1", 2)) == list(events[3:])
+    assert list(await store.wire("r1", 4)) == []
+
+
+async def test_nobody_is_asked_where_nobody_else_is(store: OwnedStore) -> None:
+    store.append(_conversation().log)
+    store.release("thread-1")
+    assert not await store.post(Request(thread_id="thread-1", kind="hand_over"))
+    assert not await store.post(Request(thread_id="", kind="cancel", run_id="nobody's"))
+    assert list(await store.requests()) == []
+
+
+async def test_messages_wait_until_they_are_sent_or_taken_back(store: OwnedStore) -> None:
+    build = LogBuilder()
+    store.append([*build.created(), *build.asked(), *build.started(owner=store.owner)])
+    for message in ("q1", "q2", "q3"):
+        parts = (PartInput(text=f"about {message}"),)
+        queued = e.MessageQueued(message_id=message, run_id=f"run-{message}", parts=parts)
+        store.append([build.add(queued)])
+    store.append([build.add(e.MessageUnqueued(message_id="q2"))])
+    store.append([*build.ended(), *build.asked("q1")])
+    loaded = await store.load("thread-1")
+    assert loaded is not None
+    assert everything(loaded) == everything(build.live)
+    assert [each.text for each in loaded.queue.values()] == ["about q3"]
+
+
+async def test_what_was_left_to_the_next_start_is_found_there(store: OwnedStore) -> None:
+    for thread, settle in (("thread-0", True), ("thread-1", False), ("thread-2", True)):
+        build = LogBuilder(thread)
+        run = f"run-of-{thread}"
+        store.append([*build.created(), *build.asked(), *build.started(run, store.owner)])
+        store.append([*build.answering(run), build.add(e.RunInterrupted(settle=settle), run)])
+    left = [("thread-0", "run-of-thread-0"), ("thread-2", "run-of-thread-2")]
+    assert sorted(await store.unsettled()) == left
+    assert [each.interrupted for each in await store.threads()] == [True] * 3
+    assert not any(each.running for each in await store.threads())
+    loaded = await store.load("thread-2")
+    assert loaded is not None
+    again = LogBuilder.going_on(loaded)
+    store.append([again.add(e.RunResumed(owner=store.owner), "run-of-thread-2")])
+    assert list(await store.unsettled()) == left[:1]
+    summaries = {each.id: each for each in await store.threads()}
+    assert summaries["thread-2"].running
+    assert not summaries["thread-2"].interrupted
+    store.append(again.ended("run-of-thread-2"))
+    final = await store.load("thread-2")
+    assert final is not None
+    assert everything(final) == everything(again.live)
 
 
 def test_any_event_loop_and_any_thread_will_do(store: OwnedStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ SELECT t.id, t.title, t.profile, t.created_at, t.updated_at, t.last_seq > t.read
 FROM thread t ORDER BY t.updated_at DESC, t.id LIMIT ?
 """
 _ACTIVE = "SELECT thread_id, driver FROM run WHERE now = 'active'"
+# Events of a run whose thread is held elsewhere by now, or was deleted, are not kept.
+_APPEND_WIRE = """
+INSERT OR IGNORE INTO wire_event (run_id, idx, at, mono, name, data)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (
+  SELECT 1 FROM run r JOIN lease l ON l.thread_id = r.thread_id WHERE r.id = ?1 AND l.owner = ?7)
+"""
 _WIRE = """
 SELECT idx, at, mono, name, data FROM wire_event WHERE run_id = ? AND idx > ? ORDER BY idx
 """
@@ -86,6 +93,23 @@ def read_wire(connection: apsw.Connection, run_id: RunId, after: int) -> list[Wi
         )
         for index, at, mono, name, data in rows
     ]
+
+
+def append_wire(connection: apsw.Connection, owner: str, events: Iterable[WireEvent]) -> None:
+    """Keep raw events of threads that ``owner`` holds, inside the caller's transaction."""
+    rows = (
+        (
+            event.run_id,
+            event.index,
+            event.at,
+            event.mono,
+            encode_text(event.name),
+            encode_text(event.data),
+            owner,
+        )
+        for event in events
+    )
+    connection.executemany(_APPEND_WIRE, rows)
 
 
 def read_draft(connection: apsw.Connection, key: str) -> str:

@@ -28,7 +28,8 @@ from tui.store.recovery import read_unsettled, recover
 from tui.store.requests import Inbox, post
 from tui.store.soundness import note_if_damaged
 from tui.store.transactions import reading
-from tui.store.writer import Release, Writer
+from tui.store.work import Release
+from tui.store.writer import Writer
 
 T = TypeVar("T")
 

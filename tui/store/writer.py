@@ -8,25 +8,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
-from tui.core import events as e
-from tui.core.errors import StoreError, TickertapeError
+from tui.core.errors import StoreError
 from tui.core.events import Envelope
 from tui.core.models import ThreadId, WireEvent
 from tui.core.ports import StoreListener
-from tui.store import journal
+from tui.store import journal, library
 from tui.store.failures import store_error
 from tui.store.housekeeping import Housekeeping
 from tui.store.leases import Leases
 from tui.store.soundness import note_if_damaged
 from tui.store.transactions import writing
-from tui.store.values import encode_text
 from tui.store.watch import Watch
+from tui.store.work import Item, Job, LogItem, Release, ends_run, is_urgent
 
 _log = logging.getLogger(__name__)
 
@@ -36,77 +34,10 @@ T = TypeVar("T")
 INTERVAL = 0.15
 _RETRY_INTERVAL = 1.0
 
-# Written at once, and synced: what a person did, what must not happen twice, and what it takes to
-# find the remote run again.
-_URGENT = (
-    e.MessageAdded,
-    e.MessageQueued,
-    e.MessageUnqueued,
-    e.ApprovalRequested,
-    e.ApprovalDecided,
-    e.CancelRequested,
-    e.ContinuationChanged,
-    e.OutputsSubmitted,
-    e.ToolStarted,
-    e.ToolFinished,
-    e.RunStarted,
-    e.RunResumed,
-    e.RunFinished,
-    e.RunInterrupted,
-)
-
-# Events of a run whose thread is held elsewhere by now, or was deleted, are not kept.
-_APPEND_WIRE = """
-INSERT OR IGNORE INTO wire_event (run_id, idx, at, mono, name, data)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (
-  SELECT 1 FROM run r JOIN lease l ON l.thread_id = r.thread_id WHERE r.id = ?1 AND l.owner = ?7)
-"""
 _TOUCH = """
 INSERT INTO meta (name, value) VALUES ('synced_at', ?1)
 ON CONFLICT (name) DO UPDATE SET value = ?1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """The thread is let go, behind everything appended so far."""
-
-    thread_id: ThreadId
-
-
-@dataclass(slots=True)
-class _Job(Generic[T]):
-    """Work on the writing connection, in its turn. ``durable``: what went before is synced."""
-
-    work: Callable[[apsw.Connection], T]
-    durable: bool = False
-    result: Future[T] = field(default_factory=Future)
-
-    def run(self, connection: apsw.Connection, path: Path) -> None:
-        if not self.result.set_running_or_notify_cancel():
-            return
-        try:
-            value = self.work(connection)
-        except (apsw.Error, OSError) as error:
-            failure = store_error(error, path)
-            note_if_damaged(failure, path)
-            self.result.set_exception(failure)
-        except TickertapeError as error:
-            self.result.set_exception(error)
-        except Exception as error:  # noqa: BLE001
-            # It belongs to whoever waits; the writer's thread goes on.
-            _log.exception("the store could not do its work")
-            self.result.set_exception(error)
-        else:
-            self.result.set_result(value)
-
-    def fail(self, error: StoreError) -> None:
-        if self.result.set_running_or_notify_cancel():
-            self.result.set_exception(error)
-
-
-LogItem: TypeAlias = Envelope | WireEvent | Release
-_Item: TypeAlias = LogItem | _Job[Any]
 
 
 class Writer:
@@ -125,7 +56,7 @@ class Writer:
         self._leases = leases
         self._watch = Watch(connection, leases)
         self._housekeeping = Housekeeping(connection, path, keep_wire_runs)
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
         self._changed = threading.Condition()
         self._due: float | None = None
         self._urgent = False
@@ -140,7 +71,7 @@ class Writer:
 
     def append(self, items: Sequence[LogItem]) -> None:
         """Queue items of the log. Raises StoreError after close()."""
-        urgent = any(isinstance(item, Release) or _is_urgent(item) for item in items)
+        urgent = any(isinstance(item, Release) or is_urgent(item) for item in items)
         self._put(items, urgent=urgent)
 
     def listen(self, listener: StoreListener) -> None:
@@ -151,7 +82,7 @@ class Writer:
 
     def submit(self, work: Callable[[apsw.Connection], T], *, durable: bool = False) -> Future[T]:
         """Queue work behind everything queued so far. The future raises StoreError."""
-        job = _Job(work, durable)
+        job = Job(work, durable)
         self._put((job,), urgent=True)
         return job.result
 
@@ -188,7 +119,7 @@ class Writer:
         if failure is not None:
             raise failure
 
-    def _put(self, items: Sequence[_Item], *, urgent: bool) -> None:
+    def _put(self, items: Sequence[Item], *, urgent: bool) -> None:
         if not items:
             return
         with self._changed:
@@ -215,7 +146,7 @@ class Writer:
         self._housekeeping.finish()
         self._let_go()
 
-    def _next_batch(self) -> list[_Item] | None:
+    def _next_batch(self) -> list[Item] | None:
         """What to write now; waits for it. Empty: it is time to look around. None: the end."""
         with self._changed:
             while not self._must_write() and (patience := self._patience()) > 0:
@@ -238,35 +169,35 @@ class Writer:
         moments = (self._due, self._watch.due(), self._housekeeping.due())
         return min(each for each in moments if each is not None) - time.monotonic()
 
-    def _work(self, batch: list[_Item]) -> None:
+    def _work(self, batch: list[Item]) -> None:
         while batch:
-            jobs = (place for place, item in enumerate(batch) if isinstance(item, _Job))
+            jobs = (place for place, item in enumerate(batch) if isinstance(item, Job))
             end = next(jobs, len(batch))
-            log = [item for item in batch[:end] if not isinstance(item, _Job)]
+            log = [item for item in batch[:end] if not isinstance(item, Job)]
             job = batch[end] if end < len(batch) else None
-            durable = self._closing or (isinstance(job, _Job) and job.durable)
+            durable = self._closing or (isinstance(job, Job) and job.durable)
             try:
-                self._write(log, durable=durable or any(map(_is_urgent, log)))
+                self._write(log, durable=durable or any(map(is_urgent, log)))
             except Exception as error:  # noqa: BLE001
                 # Whatever it was, the thread must live and the log must be kept.
                 _log.exception("the store could not write; it will try again")
                 self._keep(batch, store_error(error, self._path))
                 return
-            if isinstance(job, _Job):
+            if isinstance(job, Job):
                 self._run(job)
             batch = batch[end + 1 :]
 
-    def _keep(self, batch: list[_Item], failure: StoreError) -> None:
+    def _keep(self, batch: list[Item], failure: StoreError) -> None:
         """Put the log back in its place, and tell those who wait."""
         note_if_damaged(failure, self._path)
         with self._changed:
             self._failure = failure
-            kept = [item for item in batch if not isinstance(item, _Job)]
+            kept = [item for item in batch if not isinstance(item, Job)]
             if kept:
                 self._queue.extendleft(reversed(kept))
                 self._due = time.monotonic() + _RETRY_INTERVAL
         for item in batch:
-            if isinstance(item, _Job):
+            if isinstance(item, Job):
                 item.fail(failure)
         if kept:
             self._watch.tell_trouble(failure.problem)
@@ -278,7 +209,7 @@ class Writer:
                 refused = self._write_log(log)
             self._unsynced = not durable
             self._watch.tell_lost(refused)
-            if any(map(_ends_run, log)):
+            if any(map(ends_run, log)):
                 self._housekeeping.run_ended()
             for item in log:
                 if isinstance(item, Release):
@@ -301,13 +232,13 @@ class Writer:
             for thread_id, envelopes in threads.items()
             if not journal.append(self._connection, owner, thread_id, envelopes)
         ]
-        self._connection.executemany(_APPEND_WIRE, (_wire_row(each, owner) for each in wire))
+        library.append_wire(self._connection, owner, wire)
         for item in log:
             if isinstance(item, Release):
                 self._leases.release(self._connection, item.thread_id)
         return refused
 
-    def _run(self, job: _Job[Any]) -> None:
+    def _run(self, job: Job[Any]) -> None:
         before = self._connection.total_changes()
         job.run(self._connection, self._path)
         if not job.durable and self._connection.total_changes() != before:
@@ -329,16 +260,3 @@ class Writer:
 
     def _set_durable(self, durable: bool) -> None:
         self._connection.pragma("synchronous", "FULL" if durable else "NORMAL")
-
-
-def _ends_run(item: LogItem) -> bool:
-    return isinstance(item, Envelope) and isinstance(item.event, e.RunFinished)
-
-
-def _is_urgent(item: LogItem) -> bool:
-    return isinstance(item, Envelope) and isinstance(item.event, _URGENT)
-
-
-def _wire_row(event: WireEvent, owner: str) -> tuple[str | bytes | float, ...]:
-    name, data = encode_text(event.name), encode_text(event.data)
-    return event.run_id, event.index, event.at, event.mono, name, data, owner
