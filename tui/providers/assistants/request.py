@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from tui.core.models import HistoryCall, HistoryMessage, JsonObject, Role, ToolSpec
 from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
+from tui.providers.fields import well_formed
 
 MESSAGE_KEY = "tickertape_message_id"
 RUN_KEY = "tickertape_run_id"
@@ -48,10 +49,13 @@ def encode_messages(history: Iterable[HistoryMessage]) -> list[JsonObject]:
 
 
 def message_text(message: HistoryMessage) -> str:
-    """The text that stands for a message in a remote thread."""
+    """The text that stands for a message in a remote thread.
+
+    A log may hold half a surrogate pair, as a server once sent it; no request can.
+    """
     pieces = [message.text] if message.text.strip() else []
     pieces += [_call_text(call) for call in message.calls]
-    return "\n\n".join(pieces)
+    return str(well_formed("\n\n".join(pieces)))
 
 
 def encode_run(
@@ -102,7 +106,9 @@ def encode_tools(specs: Iterable[ToolSpec]) -> list[JsonObject]:
 
 def encode_outputs(results: Iterable[ToolResult]) -> JsonObject:
     """All outputs of one required action, for one submission."""
-    outputs = [{"tool_call_id": each.call_id, "output": each.output.text} for each in results]
+    outputs = [
+        {"tool_call_id": each.call_id, "output": well_formed(each.output.text)} for each in results
+    ]
     return {"tool_outputs": outputs, "stream": True}
 
 
