@@ -40,7 +40,8 @@ class Report:
 def one(kind: Kind, seed: int, path: Path, peer: str) -> Verdict:
     """A kill and its verdict. Raises AssertionError for a broken promise."""
     chance = random.Random(seed)
-    return judge(kind.run(path, peer, chance), chance)
+    with kind.scene(path, peer, chance) as scene:
+        return judge(scene)
 
 
 def plan(count: int, seed: int) -> list[tuple[int, int]]:

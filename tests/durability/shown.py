@@ -63,6 +63,10 @@ class Watched(ABC):
         with self._changed:
             self._changed.wait_for(lambda: self._ended, seconds)
 
+    def tell(self, report: dict[str, Any]) -> None:
+        """Add a report that the process cannot make itself."""
+        self.reports.append((report, time.monotonic()))
+
     def kill(self) -> float:
         """SIGKILL for the whole process group; returns when, on the monotonic clock."""
         at = time.monotonic()

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from tests.durability.front import Front, front
 from tests.durability.home import WORD, Home, block, saying, steps
+from tests.durability.scene import Scene
 from tests.durability.shown import Watched
 from tui.core.models import Decision, Outcome, Role, RunState, ThreadId, ToolState
 from tui.core.services import RetryRun
 from tui.core.thread import Part, Run
 from tui.core.transcript import Transcript
+from tui.store.check import check
 from tui.store.thread_store import SqliteThreadStore
 
 PROMISE = 0.25
 """Seconds from shown to on disk."""
 
 _YES = Decision(approved=True, by="user")
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """What is known when a process has been killed. ``complete``: how many words a whole answer
-    has; ``remote``: the server lives on, so a run that is resumed can be had as a whole."""
-
-    home: Home
-    watched: Watched
-    at: float
-    complete: int
-    remote: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +35,49 @@ class Verdict:
     then: str
 
 
-def judge(kill: Kill, chance: random.Random) -> Verdict:
+def judge(scene: Scene) -> Verdict:
     """Look at everything; raises AssertionError with a sentence for the first broken promise."""
-    return asyncio.run(_judge(kill, chance))
+    return asyncio.run(_judge(scene))
 
 
-async def _judge(kill: Kill, chance: random.Random) -> Verdict:
-    check_file(kill.home.database)
-    before = await load_all(kill.home.database)
+async def _judge(scene: Scene) -> Verdict:
+    if not scene.untouched:  # a migration may have been cut short; opening goes on with it
+        check_file(scene.home.database)
+    before = await load_all(scene.home.database)
     stored = stored_words(before.values())
-    lost = [sight for sight in kill.watched.words if sight.word not in stored]
-    age = max((kill.at - sight.at for sight in lost), default=0.0)
-    for thread_id, transcript in before.items():
-        check_shown(kill, thread_id, transcript)
-        check_sound(transcript, kill.home)
-    await check_reports(kill, before)
+    ages = [
+        at - sight.at
+        for victim, at in zip(scene.victims, scene.killed, strict=True)
+        for sight in victim.words
+        if sight.word not in stored
+    ]
+    for thread_id, view in scene.untouched.items():
+        assert before[thread_id].view() == view, "what nobody wrote is not what it was"
+    for transcript in before.values():
+        for victim in scene.victims:
+            check_shown(victim, transcript)
+        check_sound(transcript, scene.home)
+    await check_reports(scene, before)
     found = ", ".join(describe(transcript) for transcript in before.values()) or "nothing"
     then = "a new thread"
-    async with front(kill.home) as reader:
+    async with front(scene.home) as reader:
         for thread_id in before:
-            then = await go_on(kill, reader, thread_id, chance)
+            then = await go_on(scene, reader, thread_id)
         if not before:
             await still_answers(reader, "thread-new")
         live = {key: await reader.look(key) for key in before}
-    check_file(kill.home.database)
-    after = await load_all(kill.home.database)
+    check_file(scene.home.database)
+    after = await load_all(scene.home.database)
     for thread_id, transcript in live.items():
         assert after[thread_id].view() == transcript.view(), "a reload shows something else"
-        check_sound(transcript, kill.home)
-    return Verdict(words=len(kill.watched.words), lost=age, found=found, then=then)
+        check_sound(transcript, scene.home)
+    words = sum(len(victim.words) for victim in scene.victims)
+    return Verdict(words=words, lost=max(ages, default=0.0), found=found, then=then)
 
 
 def check_file(database: Path) -> None:
     """The file is sound, to the last page, and nothing in it points to nothing."""
-    connection = apsw.Connection(str(database))
-    try:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    finally:
-        connection.close()
+    assert check(database, full=True) == []
 
 
 async def load_all(database: Path) -> dict[ThreadId, Transcript]:
@@ -99,12 +90,13 @@ async def load_all(database: Path) -> dict[ThreadId, Transcript]:
     return {key: transcript for key, transcript in found.items() if transcript is not None}
 
 
-def check_shown(kill: Kill, thread_id: ThreadId, stored: Transcript) -> None:
+def check_shown(victim: Watched, stored: Transcript) -> None:
     """What was printed up to the last envelope on disk folds to what is read from disk."""
-    printed = [each for each, _ in kill.watched.envelopes if each.thread == thread_id]
-    if not printed or printed[-1].seq < stored.seq:
-        return  # the store is ahead of the reader: the kill came between the two
-    live = Transcript(thread_id).apply_all(each for each in printed if each.seq <= stored.seq)
+    printed = [each for each, _ in victim.envelopes if each.thread == stored.thread_id]
+    if not printed or printed[0].seq > 1 or printed[-1].seq < stored.seq:
+        return  # it came later, or the kill came between writing and showing
+    live = Transcript(stored.thread_id)
+    live.apply_all(each for each in printed if each.seq <= stored.seq)
     assert live.view() == stored.view(), "what is on disk is not what was shown"
 
 
@@ -136,16 +128,16 @@ def check_counting(said: list[str]) -> None:
     )
 
 
-async def check_reports(kill: Kill, stored: dict[ThreadId, Transcript]) -> None:
+async def check_reports(scene: Scene, stored: dict[ThreadId, Transcript]) -> None:
     """What a victim was told to be on disk is there: messages sent and queued, drafts."""
-    done = [report["did"] for report, _ in kill.watched.reports if "did" in report]
+    done = [each["did"] for victim in scene.victims for each, _ in victim.reports if "did" in each]
     texts = {m.text for t in stored.values() for m in t.messages.values()}
     waiting = {m.text for t in stored.values() for m in t.queue.values()}
     for step in done:
         if (text := step.get("send") or step.get("queue")) is not None:
             assert text in texts | waiting, f"gone: {step}"
         if "draft" in step:
-            store = SqliteThreadStore.open(kill.home.database)
+            store = SqliteThreadStore.open(scene.home.database)
             try:
                 drafts = [await store.draft(thread_id) for thread_id in stored]
             finally:
@@ -175,15 +167,15 @@ def describe(transcript: Transcript) -> str:
     return "/".join(words)
 
 
-async def go_on(kill: Kill, reader: Front, thread_id: ThreadId, chance: random.Random) -> str:
+async def go_on(scene: Scene, reader: Front, thread_id: ThreadId) -> str:
     """One of the things a person can do next, and then a message that is answered."""
     transcript = await reader.look(thread_id)
     run = transcript.latest_run()
     then = "send"
     if run is not None and run.state is RunState.INTERRUPTED:
         asks = any(call.state is ToolState.APPROVAL for call in transcript.calls_of(run.id))
-        then = chance.choice(["send", "resume", "retry", "leave", *["decide"] * asks])
-        await _do(kill, reader, transcript, then)
+        then = scene.chance.choice(["send", "resume", "retry", "leave", *["decide"] * asks])
+        await _do(scene, reader, transcript, then)
     if transcript.queue:
         await _send_queue(reader, thread_id)
         assert not (await reader.look(thread_id)).queue, "a message waits for ever"
@@ -191,14 +183,14 @@ async def go_on(kill: Kill, reader: Front, thread_id: ThreadId, chance: random.R
     return then
 
 
-async def _do(kill: Kill, reader: Front, transcript: Transcript, then: str) -> None:
+async def _do(scene: Scene, reader: Front, transcript: Transcript, then: str) -> None:
     run = transcript.interrupted_run()
     assert run is not None
     conversations = reader.services.conversations
     thread_id = transcript.thread_id
     match then:
         case "resume" | "decide":
-            await _finish(kill, reader, transcript, then)
+            await _finish(scene, reader, transcript, then)
         case "retry":
             again = f"{run.id}-again"
             await conversations.retry(RetryRun(thread_id=thread_id, of=run.id, run_id=again))
@@ -210,7 +202,7 @@ async def _do(kill: Kill, reader: Front, transcript: Transcript, then: str) -> N
             assert left.state is RunState.FINISHED, "a run that was left is not over"
 
 
-async def _finish(kill: Kill, reader: Front, transcript: Transcript, then: str) -> None:
+async def _finish(scene: Scene, reader: Front, transcript: Transcript, then: str) -> None:
     """Go on with the run. With a server that lives it ends as if nothing had happened."""
     thread_id, run = transcript.thread_id, transcript.interrupted_run()
     assert run is not None
@@ -223,12 +215,12 @@ async def _finish(kill: Kill, reader: Front, transcript: Transcript, then: str) 
         await reader.services.conversations.resume(thread_id)
     end = await decided(reader, thread_id, run.id)
     assert end.state is RunState.FINISHED, "a run that was resumed is interrupted again"
-    if not kill.remote:
+    if not scene.remote:
         return
     assert end.outcome is Outcome.COMPLETED, f"the resumed run ended {end.outcome}: {end.error}"
     resumed = await reader.look(thread_id)
     got = stored_words([resumed], run.id)
-    assert len(got) == kill.complete, f"{len(got)} words of {kill.complete} after resuming"
+    assert len(got) == scene.complete, f"{len(got)} words of {scene.complete} after resuming"
 
 
 async def decided(reader: Front, thread_id: ThreadId, run_id: str) -> Run:
