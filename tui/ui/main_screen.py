@@ -29,6 +29,7 @@ from tui.ui.welcome import EXAMPLE
 
 # A message that is just being sent is waited for: what it starts has to be asked about.
 _SENDING_SECONDS = 2.0
+_UNSAVED = "Not everything could be saved, and what was not is lost. Quit all the same?"
 _QUITS_LATER = "Quits when the answers are done; Esc stays."
 
 
@@ -39,7 +40,7 @@ class MainScreen(RunScreen):
 
     def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
         super().__init__(connect, now)
-        self._quitting: asyncio.Lock = asyncio.Lock()
+        self._asks_about_quitting = False
         self._quits_later = False
 
     def on_mount(self) -> None:
@@ -49,20 +50,34 @@ class MainScreen(RunScreen):
     # --- leaving ---------------------------------------------------------------------------
 
     async def quit(self) -> None:
-        """Leave, after a question when an answer is still being written here."""
-        if self._quitting.locked() or isinstance(self.app.screen, QuitScreen):
+        """Leave, after a question when an answer or what cannot be saved would be lost."""
+        if self._asks_about_quitting:
             return
-        async with self._quitting:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._not_sending.wait(), _SENDING_SECONDS)
-            going_on = self._going_on()
-            if not going_on:
-                await self._quit(Leaving.LET_GO)
-                return
-            titles = [self._title(thread.id) for thread in going_on]
-            self.app.push_screen(
-                QuitScreen(titles, can_let_go=self._can_let_go(going_on)), self._quit_chosen
-            )
+        self._asks_about_quitting = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._not_sending.wait(), _SENDING_SECONDS)
+        going_on = self._going_on()
+        if self._storage.keeps_in_memory:
+            self.app.push_screen(ConfirmScreen(_UNSAVED), self._quit_unsaved)
+        elif going_on:
+            self._ask_what_becomes_of(going_on)
+        else:
+            await self._quit(Leaving.LET_GO)
+
+    def _quit_unsaved(self, is_wanted: bool | None) -> None:
+        self._asks_about_quitting = False
+        if not is_wanted:
+            return
+        if going_on := self._going_on():
+            self._ask_what_becomes_of(going_on)
+        else:
+            self.run_worker(self._quit(Leaving.LET_GO), group="quit")
+
+    def _ask_what_becomes_of(self, going_on: list[ThreadSummary]) -> None:
+        self._asks_about_quitting = True
+        titles = [self._title(thread.id) for thread in going_on]
+        question = QuitScreen(titles, can_let_go=self._can_let_go(going_on))
+        self.app.push_screen(question, self._quit_chosen)
 
     def _going_on(self) -> list[ThreadSummary]:
         """The threads in which this process writes an answer."""
@@ -76,6 +91,7 @@ class MainScreen(RunScreen):
         return desk is not None and any(desk.outlives_us(thread) for thread in going_on)
 
     def _quit_chosen(self, choice: QuitChoice | None) -> None:
+        self._asks_about_quitting = False
         self._wait_to_quit(choice is QuitChoice.WAIT)
         if choice is QuitChoice.CANCEL:
             self.run_worker(self._quit(Leaving.CANCEL), group="quit")

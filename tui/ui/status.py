@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.core.errors import StoreError
 from tui.core.models import Problem
 from tui.ui import wording
 
@@ -74,9 +75,16 @@ class StorageLine(Static):
     def __init__(self) -> None:
         super().__init__(id="storage", markup=False)
         self.display = False
+        self._problem: Problem | None = None
+
+    @property
+    def keeps_in_memory(self) -> bool:
+        """Whether something waits to be written, and would be lost now."""
+        return self._problem is not None and self._problem.code == StoreError.code
 
     def show(self, problem: Problem | None) -> None:
         """Tell the problem, or that there is none any more by going away."""
+        self._problem = problem
         self.display = problem is not None
         if problem is not None:
             self.update(Content(f"! {wording.problem_text(problem)}"))

@@ -7,6 +7,7 @@ import sys
 
 from textual.pilot import Pilot
 
+from tests.ui.fakes import FakeBackend
 from tests.ui.inspector.host import Host, Script
 from tests.ui.inspector.scenes import done
 from tui.core.models import Outcome
@@ -160,3 +161,29 @@ def test_it_is_light_to_import() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
+
+
+async def test_raw_events_that_are_not_kept_any_longer_are_told() -> None:
+    script = Script()
+    script.begin()
+    script.call("c1", "clock", "{}")
+    script.finish()
+    host = Host(script)
+    async with host.run_test(size=(60, 20)) as pilot:
+        await pilot.press("tab", "2")
+        assert "appear here, exactly as" in host.text()  # not read yet
+        host.pane.show(script.transcript, "r1", ())
+        host.pane.flush()
+        await pilot.pause()
+        assert "kept for the newest runs only" in " ".join(host.text().split())
+
+
+async def test_a_run_that_never_got_an_answer_had_no_raw_events() -> None:
+    host = Host(Script())
+    backend = FakeBackend()
+    backend.say("t1", "hello?")
+    backend.begin("t1", "r1").finish(Outcome.FAILED)
+    async with host.run_test(size=(60, 20)) as pilot:
+        host.pane.show(backend.transcript("t1"), "r1", ())
+        await pilot.press("tab", "2")
+        assert "newest runs only" not in " ".join(host.text().split())
