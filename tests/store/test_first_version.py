@@ -23,8 +23,9 @@ def path(tmp_path: Path) -> Path:
     made = tmp_path / "t.db"
     schema = Path(database.__file__).parent / "migrations" / THREADS / "0001_initial.sql"
     connection = apsw.Connection(str(made))
-    connection.execute(schema.read_text(encoding="utf-8"))
-    connection.execute(Path(__file__).with_name("first_version.sql").read_text(encoding="utf-8"))
+    with connection:
+        for script in (schema, Path(__file__).with_name("first_version.sql")):
+            connection.execute(script.read_text(encoding="utf-8"))
     connection.pragma("user_version", 1)
     connection.pragma("application_id", _APPLICATION)
     connection.close()

@@ -15,7 +15,7 @@ from tui.core import events as e
 from tui.core.errors import StoreError
 from tui.core.models import PartKind
 from tui.core.transcript import Transcript
-from tui.store import watch
+from tui.store import watch, writer
 from tui.store.journal import TRAIL
 from tui.store.thread_store import SqliteThreadStore
 
@@ -178,6 +178,12 @@ async def test_many_changes_are_one_piece_of_news_per_look(
     assert listener.count("changed") <= 1
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_RETRY_INTERVAL", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_trouble_is_told_when_it_comes_and_when_it_goes(store: SqliteThreadStore) -> None:
     listener = Listener()
     store.listen(listener)
@@ -198,6 +204,7 @@ async def test_trouble_is_told_when_it_comes_and_when_it_goes(store: SqliteThrea
     assert everything(loaded) == everything(build.live)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_who_listens_later_hears_of_trouble_too(store: SqliteThreadStore) -> None:
     build = LogBuilder()
     store.append(build.created())

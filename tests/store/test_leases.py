@@ -151,6 +151,19 @@ async def test_a_robbed_process_is_refused_and_told_once(
     assert await here.claim("thread-1") == more.live.seq
 
 
+async def test_a_robbed_process_is_told_before_its_barrier_ends(
+    here: SqliteThreadStore, there: SqliteThreadStore
+) -> None:
+    """So that no tool starts whose start is not on disk: the barrier itself knows no thread."""
+    listener = Listener()
+    here.listen(listener)
+    build = await _running(here)
+    await there.claim("thread-1", force=True)
+    here.append([build.add(e.ToolStarted(call_id="c1"), "r1")])
+    await here.barrier()
+    assert listener.count("lost") == 1
+
+
 async def test_a_robbed_process_that_writes_nothing_is_told_too(
     here: SqliteThreadStore, there: SqliteThreadStore
 ) -> None:

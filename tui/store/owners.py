@@ -27,7 +27,8 @@ class Owner:
         self.name = uuid.uuid4().hex
         self._path = _path(directory, self.name)
         self._descriptor: int | None = self._lock()
-        os.write(self._descriptor, f"{os.getpid()} {role}\n".encode())
+        with contextlib.suppress(OSError):  # on a full disk it stays anonymous
+            os.write(self._descriptor, f"{os.getpid()} {role}\n".encode())
 
     def _lock(self) -> int:
         while True:

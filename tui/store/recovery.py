@@ -11,7 +11,7 @@ from tui.core.events import Envelope, RunInterrupted
 from tui.core.models import RunId, ThreadId
 from tui.store import journal, requests
 from tui.store.owners import is_alive
-from tui.store.transactions import reading, writing
+from tui.store.transactions import writing
 
 _INVOLVED = """
 SELECT thread_id, driver FROM run WHERE now = 'active'
@@ -38,21 +38,18 @@ ORDER BY r.thread_id
 def recover(connection: apsw.Connection, owners: Path, owner: str) -> list[RunId]:
     """Mark the runs of processes that are gone as interrupted; returns those runs.
 
-    ``owner`` is this process. Writes only when there is something to do.
+    ``owner`` is this process.
     """
-    with reading(connection):
-        if not _orphaned(connection, owners, owner):
-            return []
     interrupted: list[RunId] = []
     with writing(connection):
-        for thread_id in _orphaned(connection, owners, owner):
+        for thread_id in orphaned(connection, owners, owner):
             interrupted += interrupt(connection, thread_id)
             if not journal.holds(connection, owner, thread_id):
                 let_go(connection, thread_id)
     return interrupted
 
 
-def _orphaned(connection: apsw.Connection, owners: Path, owner: str) -> list[ThreadId]:
+def orphaned(connection: apsw.Connection, owners: Path, owner: str) -> list[ThreadId]:
     """Threads of processes that are gone, unless another one has gone on with them already."""
     involved: Any = connection.execute(_INVOLVED).fetchall()
     alive = {name: is_alive(owners, name) for _, name in involved}

@@ -24,7 +24,7 @@ from tui.store.failures import store_error
 from tui.store.leases import Leases
 from tui.store.opening import Opened, open_store
 from tui.store.owners import Owner, remove_stale
-from tui.store.recovery import read_unsettled, recover
+from tui.store.recovery import orphaned, read_unsettled, recover
 from tui.store.requests import Inbox, post
 from tui.store.soundness import note_if_damaged
 from tui.store.transactions import reading
@@ -119,12 +119,15 @@ class SqliteThreadStore:
         return await self._read(lambda connection: journal.read_tail(connection, thread_id, after))
 
     async def recover(self) -> Sequence[RunId]:
-        def work(connection: apsw.Connection) -> list[RunId]:
-            interrupted = recover(connection, self._owners, self.owner)
-            remove_stale(self._owners)
-            return interrupted
+        if not await self._read(self._is_orphaned):
+            return []
+        return await self._write(
+            lambda connection: recover(connection, self._owners, self.owner), durable=True
+        )
 
-        return await self._write(work, durable=True)
+    def _is_orphaned(self, connection: apsw.Connection) -> bool:
+        remove_stale(self._owners)
+        return bool(orphaned(connection, self._owners, self.owner))
 
     async def unsettled(self) -> Sequence[tuple[ThreadId, RunId]]:
         return await self._read(read_unsettled)
@@ -188,7 +191,7 @@ class SqliteThreadStore:
         await asyncio.wrap_future(self._writer.flush())
         try:
             return await asyncio.wrap_future(self._reader.submit(self._consistently, work))
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             failure = store_error(error, self._path)
             note_if_damaged(failure, self._path)
             raise failure from error
