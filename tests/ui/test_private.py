@@ -7,7 +7,7 @@ from tests.ui.fakes import FakeBackend
 from tui.core.models import is_private
 from tui.ui.composer import Composer
 
-PRIVACY = "Private: never on disk, gone when Tickertape ends"
+PRIVACY = "Private: not on disk, gone when Tickertape ends"
 
 
 async def test_it_is_private_from_its_first_letter_and_marked_everywhere() -> None:

@@ -34,7 +34,7 @@ def one_line(text: str, limit: int = _PREVIEW) -> str:
 
 UNTITLED = "New thread"
 PRIVATE_MARK = "◇"
-PRIVACY = "Private: never on disk, gone when Tickertape ends"
+PRIVACY = "Private: not on disk, gone when Tickertape ends"
 
 
 def thread_title(title: str, *, private: bool = False) -> str:
