@@ -313,7 +313,6 @@ def restore_store(paths: Paths, source: Path) -> Contents:
     """Put a backup in the store's place. Raises NotFoundError, BusyError or StoreError."""
     from tui.store.backup import restore
 
-    private_directory(paths.data)
     return restore(paths.database, source)
 
 

@@ -44,7 +44,7 @@ def wire_of(run: str, count: int, size: int = 100) -> list[WireEvent]:
 async def write(store: SqliteThreadStore, build: LogBuilder, *, wire: int = 0) -> None:
     """Put a whole thread in, with ``wire`` raw events for each run."""
     await store.claim(build.live.thread_id)
-    ended = [each for each in build.live.runs]
+    ended = list(build.live.runs)
     for envelope in build.log:
         store.append([envelope])
         if wire and envelope.run in ended:
@@ -70,15 +70,16 @@ def fill(path: Path, threads: int, *, wire: int = 0) -> Shown:
     return asyncio.run(work())
 
 
-def load_all(store: SqliteThreadStore) -> Shown:
+async def loaded(store: SqliteThreadStore) -> Shown:
     """Everything that is in it now."""
+    found = {}
+    for summary in await store.threads():
+        thread = await store.load(summary.id)
+        assert thread is not None
+        found[summary.id] = thread
+    return found
 
-    async def work() -> Shown:
-        found = {}
-        for summary in await store.threads():
-            loaded = await store.load(summary.id)
-            assert loaded is not None
-            found[summary.id] = loaded
-        return found
 
-    return asyncio.run(work())
+def load_all(store: SqliteThreadStore) -> Shown:
+    """The same where no loop runs."""
+    return asyncio.run(loaded(store))

@@ -15,11 +15,12 @@ import apsw
 
 from tui.core.errors import NotFoundError, StoreError
 from tui.store.connection import THREADS, check_version, open_as_it_is, open_database
+from tui.store.drives import refuse_network_drive
 from tui.store.failures import store_error
 from tui.store.opening import finish_pending
 from tui.store.presence import Presence
 from tui.store.recovery import recover
-from tui.store.soundness import forget_suspicion, lost_its_file
+from tui.store.soundness import forget_suspicion, lost_its_file, note_if_damaged
 from tui.store.swap import begin_swap, finish_swap, sync_directory
 from tui.store.transactions import reading
 
@@ -53,7 +54,9 @@ def back_up(path: Path, target: Path, *, force: bool = False) -> Contents:
             partial.replace(target)
             sync_directory(target.absolute().parent)
     except (apsw.Error, OSError) as error:
-        raise store_error(error, path) from error
+        failure = store_error(error, path)
+        note_if_damaged(failure, path)
+        raise failure from error
     finally:
         presence.release()
     return contents
@@ -68,6 +71,7 @@ def restore(path: Path, source: Path) -> Contents:
     """
     if not source.is_file():
         raise NotFoundError(f"There is no such file: {source}.")
+    refuse_network_drive(path)
     presence = Presence(path)
     try:
         finish_pending(path, presence)
@@ -118,7 +122,8 @@ def _copy(source: apsw.Connection, partial: Path) -> Contents:
             while not backup.done:
                 backup.step(_PAGES)
         copy.pragma("journal_mode", "DELETE")
-        _verify(copy, partial)
+        if not _is_sound(copy):
+            raise apsw.CorruptError
         return _contents(copy)
 
 
@@ -167,9 +172,8 @@ def _open_backup(source: Path) -> apsw.Connection:
 
 def _check(backup: apsw.Connection, source: Path) -> None:
     try:
-        if check_version(backup, source, THREADS) == 0:
+        if check_version(backup, source, THREADS) == 0 or not _is_sound(backup):
             raise _not_ours(source)
-        _verify(backup, source)
     except apsw.Error as error:
         raise _not_ours(source) from error
 
@@ -181,11 +185,9 @@ def _not_ours(source: Path) -> StoreError:
     )
 
 
-def _verify(connection: apsw.Connection, file: Path) -> None:
+def _is_sound(connection: apsw.Connection) -> bool:
     found: Any = connection.execute("PRAGMA quick_check(1)").fetchone()
-    broken: Any = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if found != ("ok",) or broken is not None:
-        raise _not_ours(file)
+    return bool(found == ("ok",))
 
 
 def _contents(connection: apsw.Connection) -> Contents:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import struct
 import time
 from pathlib import Path
 
@@ -151,7 +152,21 @@ def _checked_version(connection: apsw.Connection, path: Path, schema: str, known
         application = int(connection.pragma("application_id"))
         version = int(connection.pragma("user_version"))
     fresh = tables == (0,) and application == 0 and version == 0
-    if not fresh and application != _APPLICATION_IDS[schema]:
+    if not fresh:
+        _refuse_foreign(application, version, path, schema, known)
+    return version
+
+
+def refuse_foreign_header(page: bytes, path: Path) -> None:
+    """Raise StoreError if a damaged file's first page says that it is not ours to mend."""
+    if page.startswith(b"SQLite format 3\x00") and len(page) >= 100:
+        (version,) = struct.unpack_from(">I", page, 60)
+        (application,) = struct.unpack_from(">I", page, 68)
+        _refuse_foreign(application, version, path, THREADS, known_version(THREADS))
+
+
+def _refuse_foreign(application: int, version: int, path: Path, schema: str, known: int) -> None:
+    if application != _APPLICATION_IDS[schema]:
         raise StoreError(
             f"This file belongs to another program: {path}.",
             hint="Move it away, or set TICKERTAPE_HOME to another place.",
@@ -161,7 +176,6 @@ def _checked_version(connection: apsw.Connection, path: Path, schema: str, known
             f"The database {path} was written by a newer Tickertape.",
             hint="Upgrade this Tickertape; nothing in the file was changed.",
         )
-    return version
 
 
 def _set_up(connection: apsw.Connection, *, fresh: bool) -> None:

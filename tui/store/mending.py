@@ -72,7 +72,6 @@ _STEPS = (
       SELECT id FROM message m WHERE m.thread_id = thread.id ORDER BY position DESC LIMIT 1)
     WHERE NOT EXISTS (SELECT 1 FROM message m
                       WHERE m.thread_id = thread.id AND m.id = thread.leaf_id)
-      AND EXISTS (SELECT 1 FROM message m WHERE m.thread_id = thread.id)
     """,
     # Runs are known by their messages.
     """

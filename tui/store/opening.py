@@ -9,9 +9,10 @@ import apsw
 
 from tui.core.errors import BusyError, StoreError
 from tui.core.models import Problem
-from tui.store.connection import THREADS, open_database, open_reader
+from tui.store.connection import THREADS, open_database, open_reader, refuse_foreign_header
 from tui.store.drives import refuse_network_drive
 from tui.store.failures import DAMAGED, damaged, store_error
+from tui.store.pages import PageFile
 from tui.store.presence import Presence
 from tui.store.salvage import Saved, salvage
 from tui.store.soundness import check_quickly, forget_suspicion, lost_its_file
@@ -102,6 +103,7 @@ def _repair(path: Path, presence: Presence) -> Problem | None:
     try:
         if _is_sound(path):
             return None
+        refuse_foreign_header(PageFile(path).page(1), path)
         return _salvaged(path)
     except (apsw.Error, OSError) as error:
         raise store_error(error, path) from error
@@ -127,7 +129,8 @@ def _salvaged(path: Path) -> Problem:
     aside = begin_swap(path, fresh, "damaged")
     finish_swap(path)
     forget_suspicion(path)
-    return Problem(code=DAMAGED, message=_sentence(saved), hint=f"The old file is kept: {aside}.")
+    kept = aside if aside.exists() else aside.with_name(aside.name + "-wal")
+    return Problem(code=DAMAGED, message=_sentence(saved), hint=f"The old file is kept: {kept}.")
 
 
 def _sentence(saved: Saved) -> str:

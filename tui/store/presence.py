@@ -40,13 +40,13 @@ class Presence:
                 hint="Wait until it is done, then try again.",
             )
 
-    def alone(self, patience: float = PATIENCE) -> None:
+    def alone(self, patience: float | None = None) -> None:
         """Keep everyone else away from now on. Raises BusyError that says who is in the way.
 
         For a moment nobody is held off, so what was seen before has to be looked at again.
         """
         self._lock(fcntl.LOCK_UN)
-        if not self._take(fcntl.LOCK_EX, patience):
+        if not self._take(fcntl.LOCK_EX, PATIENCE if patience is None else patience):
             self._take(fcntl.LOCK_SH, PATIENCE)
             raise BusyError(
                 f"{others(self._path)} is using {self._path}.",

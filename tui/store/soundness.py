@@ -37,9 +37,10 @@ def check_quickly(connection: apsw.Connection, path: Path) -> None:
 def lost_its_file(path: Path) -> bool:
     """Whether there is a log with nothing to apply it to; SQLite would delete it."""
     log = path.with_name(path.name + "-wal")
-    # In this order: a new database has its first page before it has a log.
+    # In this order: a new database has its first page before it has a log. A single byte is what
+    # SQLite itself puts into an empty file.
     written = log.exists() and log.stat().st_size > 0
-    return written and not (path.exists() and path.stat().st_size > 0)
+    return written and not (path.exists() and path.stat().st_size > 1)
 
 
 def suspect(path: Path) -> None:

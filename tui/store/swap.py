@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 _NEXT = ".next."
-_SIDES = ("", "-wal")
 
 
 def begin_swap(path: Path, new: Path, reason: str) -> Path:
@@ -39,7 +38,7 @@ def finish_swap(path: Path) -> None:
     """Finish what was decided; every step can be repeated. Raises OSError."""
     for new in _pending(path):
         suffix = new.name.removeprefix(path.name + _NEXT)
-        for side in _SIDES:
+        for side in ("", "-wal"):
             _keep(path.with_name(path.name + side), path.with_name(f"{path.name}.{suffix}{side}"))
         sync_directory(path.parent)
         for side in ("-wal", "-shm"):
@@ -75,7 +74,7 @@ def _free_suffix(path: Path, reason: str) -> str:
 
 
 def _keep(old: Path, aside: Path) -> None:
-    if aside.exists() or not old.exists() or not old.stat().st_size:
+    if aside.exists() or not old.exists():
         return
     try:
         aside.hardlink_to(old)
