@@ -97,6 +97,7 @@ async def assert_the_next_message_works(
 ) -> None:
     """It is answered, nothing is refused on the way, and nothing stands twice on the server."""
     assert (await app.transcript()).active_run() is None
+    assert active(peer) == []
     peer.intercept = None
     peer.script = [Say(("fine",)), End()]
     before = len(peer.http.statuses)
@@ -107,8 +108,13 @@ async def assert_the_next_message_works(
     for thread_id in peer.threads:
         told = [text for role, text in peer.texts(thread_id) if role == "user"]
         assert len(told) == len(set(told)), told
-    active = ("queued", "in_progress", "requires_action", "cancelling")
-    assert [run["status"] for run in peer.runs.values() if run["status"] in active] == []
+    assert active(peer) == []
+
+
+def active(peer: AssistantsPeer) -> list[str]:
+    """Runs that would make the server refuse a message."""
+    over = ("completed", "failed", "cancelled", "incomplete", "expired")
+    return [run["status"] for run in peer.runs.values() if run["status"] not in over]
 
 
 def shown(transcript: Transcript) -> str:

@@ -103,10 +103,9 @@ class AssistantsSession:
     # --- a new message -------------------------------------------------------------------------
 
     async def _answer(self) -> AsyncGenerator[Signal, None]:
-        again, self._asked = self._asked, True
+        self._asked = True
         try:
-            # Asked again means that a reply was lost: what was sent may have arrived.
-            run = await self._launch.look() if again or not self._tip_is_known() else None
+            run = None if self._tip_is_known() else await self._launch.look()
             opened: OpenedResponse | None = None
             if run is None:
                 async for step in self._launch.start(self._open):
@@ -127,6 +126,7 @@ class AssistantsSession:
                 yield signal
 
     def _tip_is_known(self) -> bool:
+        """Whether there is nothing to look at; never so when asked again: a reply was lost."""
         thread_id = self._decoder.thread_id
         if thread_id is None:
             return True
