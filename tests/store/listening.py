@@ -27,9 +27,9 @@ class Listener:
     def _tell(self, what: str, about: object) -> None:
         self._loop.call_soon_threadsafe(self._news.put_nowait, (what, about))
 
-    async def wait_for(self, what: str) -> object:
-        """The next news of that kind. Raises TimeoutError after ten seconds."""
-        async with asyncio.timeout(10):
+    async def wait_for(self, what: str, patience: float = 10.0) -> object:
+        """The next news of that kind. Raises TimeoutError after ``patience`` seconds."""
+        async with asyncio.timeout(patience):
             while True:
                 kind, about = await self._news.get()
                 self.told.append((kind, about))

@@ -21,6 +21,7 @@ from tui.core.transcript import Transcript
 from tui.store.thread_store import SqliteThreadStore
 
 _PAUSE = 0.002
+_PATIENCE = 100.0  # whoever started this process ends it before
 
 
 def _say(word: str, about: object = "") -> None:
@@ -65,7 +66,7 @@ async def talk(store: SqliteThreadStore, name: str) -> None:
     store.append(build.answering())
     await store.barrier()
     _say("talking")
-    lost = asyncio.ensure_future(listener.wait_for("lost"))
+    lost = asyncio.ensure_future(listener.wait_for("lost", _PATIENCE))
     while not lost.done():
         store.append(build.words(f"{time.monotonic()} "))
         await asyncio.sleep(_PAUSE)
@@ -82,7 +83,7 @@ async def serve(store: SqliteThreadStore, name: str) -> None:
     await store.barrier()
     _say("serving")
     while True:
-        await listener.wait_for("changed")
+        await listener.wait_for("changed", _PATIENCE)
         for request in await store.requests():
             if request.kind == "hand_over":
                 return

@@ -16,7 +16,7 @@ from tests.store.log_builder import LogBuilder, everything
 from tui.core import events as e
 from tui.core.errors import StoreError
 from tui.core.events import Envelope
-from tui.core.models import PartKind, WireEvent
+from tui.core.models import Decision, Outcome, PartKind, Role, WireEvent
 from tui.store.connection import THREADS, open_database
 from tui.store.leases import Leases
 from tui.store.thread_store import SqliteThreadStore
@@ -218,29 +218,38 @@ class _SyncVfs(apsw.VFS):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.synced = threading.Event()
         self.base = apsw.vfs_names()[0]
         super().__init__("noting", self.base, makedefault=True)
+
+    def wait_for_sync(self) -> None:
+        """Until a log was synced after the notes were cleared."""
+        while "sync" not in self.notes:
+            self.synced.clear()
+            assert self.synced.wait(10) or "sync" in self.notes
 
     def xOpen(  # noqa: N802 (SQLite's name)
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
-        return _SyncFile(self.base, self.notes, name, flags)
+        return _SyncFile(self, name, flags)
 
 
 class _SyncFile(apsw.VFSFile):
     def __init__(
-        self, base: str, notes: list[str], name: str | apsw.URIFilename | None, flags: list[int]
+        self, vfs: _SyncVfs, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> None:
-        self.notes = notes if flags[0] & apsw.SQLITE_OPEN_WAL else []
-        super().__init__(base, name, flags)
+        self.notes = vfs.notes if flags[0] & apsw.SQLITE_OPEN_WAL else []
+        self.synced = vfs.synced
+        super().__init__(vfs.base, name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 (SQLite's name)
         self.notes.append("write")
         super().xWrite(data, offset)
 
     def xSync(self, flags: int) -> None:  # noqa: N802 (SQLite's name)
-        self.notes.append("sync")
         super().xSync(flags)
+        self.notes.append("sync")
+        self.synced.set()
 
 
 @pytest.fixture
@@ -250,31 +259,69 @@ def vfs() -> Iterator[_SyncVfs]:
     noting.unregister()
 
 
-def test_what_must_not_be_lost_is_synced_and_deltas_are_not(path: Path, vfs: _SyncVfs) -> None:
+@pytest.fixture
+def writing(path: Path, vfs: _SyncVfs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writer]:
+    """A writer that holds a thread, and writes nothing that is not urgent unless it is asked."""
+    monkeypatch.setattr("tui.store.writer.INTERVAL", 100.0)
     leases = Leases(path.parent / "owners", "me")
-    writer = Writer(open_database(path, THREADS), path, leases, keep_wire_runs=200)
-    try:
-        writer.submit(lambda each: leases.claim(each, "thread-1", force=False)).result()
-        build = LogBuilder()
-        writer.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
-        writer.flush().result()
-        assert _last_two(vfs.notes, writer, build.words("a")) == ["write", "write"]
-        assert _last_two(vfs.notes, writer, build.asked("m2")) == ["write", "sync"]
-        *call, decided = build.calling()
-        started = build.add(e.ToolStarted(call_id="c1"), "r1")
-        assert _last_two(vfs.notes, writer, call) == ["write", "write"]
-        assert _last_two(vfs.notes, writer, [decided]) == ["write", "sync"]
-        assert _last_two(vfs.notes, writer, [started]) == ["write", "sync"]
-        assert _last_two(vfs.notes, writer, build.words("b")) == ["write", "write"]
-        writer.sync().result()
-        assert vfs.notes[-1] == "sync"
-        assert _last_two(vfs.notes, writer, build.ended()) == ["write", "sync"]
-    finally:
-        writer.close()
+    writer = Writer(open_database(path, THREADS), path, leases, 200)
+    writer.submit(lambda each: leases.claim(each, "thread-1", force=False)).result()
+    yield writer
+    writer.close()
 
 
-def _last_two(notes: list[str], writer: Writer, log: list[Envelope]) -> list[str]:
-    notes.clear()
+_DECISION = Decision(approved=True, by="user")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.MessageAdded(message_id="m2", parent_id="m1", role=Role.USER),
+        e.MessageQueued(message_id="q1", run_id="r2"),
+        e.MessageUnqueued(message_id="q1"),
+        e.RunStarted(parent_id="m1"),
+        e.ContinuationChanged(continuation={"thread": "t"}),
+        e.ApprovalRequested(call_id="c1"),
+        e.ApprovalDecided(call_id="c1", decision=_DECISION),
+        e.ToolStarted(call_id="c1"),
+        e.ToolFinished(call_id="c1", output="2"),
+        e.OutputsSubmitted(call_ids=("c1",)),
+        e.CancelRequested(),
+        e.RunInterrupted(),
+        e.RunResumed(owner="me"),
+        e.RunFinished(outcome=Outcome.COMPLETED),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_must_not_be_lost_is_synced_at_once(
+    writing: Writer, vfs: _SyncVfs, event: e.Event
+) -> None:
+    build = _running(writing)
+    vfs.notes.clear()
+    writing.append([build.add(event, "r1")])
+    vfs.wait_for_sync()
+    assert vfs.notes[-1] == "sync"
+
+
+def test_deltas_are_written_in_time_and_not_synced(writing: Writer, vfs: _SyncVfs) -> None:
+    build = _running(writing)
+    assert _notes(vfs, writing, build.words("a")) == {"write"}
+    assert "sync" in _notes(vfs, writing, build.asked("m2"))
+    assert _notes(vfs, writing, build.words("b")) == {"write"}
+    writing.sync().result()
+    assert vfs.notes[-1] == "sync"
+
+
+def _running(writer: Writer) -> LogBuilder:
+    build = LogBuilder()
+    writer.append([*build.created(), *build.asked(), *build.started(), *build.answering()])
+    writer.append(build.calling())
+    writer.sync().result()
+    return build
+
+
+def _notes(vfs: _SyncVfs, writer: Writer, log: list[Envelope]) -> set[str]:
+    vfs.notes.clear()
     writer.append(log)
     writer.flush().result()
-    return notes[-2:]
+    return set(vfs.notes)
