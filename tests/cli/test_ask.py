@@ -124,6 +124,36 @@ def test_standard_input_joins_the_argument(tickertape: Tickertape) -> None:
     assert only.path()[0].text == "just this"
 
 
+def test_a_private_question_leaves_no_trace(tickertape: Tickertape, home: Path) -> None:
+    result = tickertape("ask", "--private", "What is 17*23, xylophone-4711?")
+    assert result.returncode == 0, result.stderr
+    assert "391" in result.stdout
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert b"xylophone-4711" not in path.read_bytes(), path
+    refused = tickertape("ask", "--private", "--thread", "last", "more")
+    assert refused.returncode == 2
+    assert "always new" in refused.stderr
+
+
+def test_a_thread_that_another_process_answers_is_waited_for(tickertape: Tickertape) -> None:
+    first = _start(_SLOW, "--json")
+    assert first.stdout is not None
+    line = first.stdout.readline()
+    while '"run_started"' not in line:
+        line = first.stdout.readline()
+    second = _start("And now?", "--thread", "last", "--json")
+    assert second.stderr is not None
+    assert "Waiting" in second.stderr.readline()
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+    output, _ = second.communicate(timeout=30)
+    assert second.returncode == 0
+    assert [json.loads(each)["type"] for each in output.splitlines()][-1] == "run_finished"
+    transcript = tickertape("threads", "show", "last").stdout
+    assert transcript.count("## user") == 2
+
+
 def test_a_thread_goes_on(tickertape: Tickertape) -> None:
     first = _fold(tickertape("ask", "My first", "--json").stdout)
     last = tickertape("ask", "My second", "--thread", "last")

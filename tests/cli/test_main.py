@@ -28,7 +28,7 @@ def test_version(tickertape: Tickertape) -> None:
     ("arguments", "said"),
     [
         (["asc"], "Did you mean 'ask'?"),
-        (["teleport"], "There are: ask, config, serve, threads."),
+        (["teleport"], "There are: ask, backup, config, restore, serve, store, threads."),
         (["ask", "--jso", "x"], "--json"),
         (["--profle", "x"], "--profile"),
         (["ask"], "Nothing to ask"),

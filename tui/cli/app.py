@@ -117,8 +117,9 @@ class _AppProcess:
     def _start(self) -> Services:
         from tui.tools.policy import ReadOnlyPolicy
 
-        backend = self._context.backend(ReadOnlyPolicy())
+        backend = self._context.backend(ReadOnlyPolicy(), "app")
         self._backends.append(backend)
+        backend.settle()
         backend.warm()
         return backend.services
 

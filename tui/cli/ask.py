@@ -9,7 +9,7 @@ import os
 import sys
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import click
@@ -18,7 +18,7 @@ from tui.cli.context import Context, pass_context, with_profile
 from tui.cli.printing import JsonPrinter, Printer, TextPrinter
 from tui.cli.stops import Stops
 from tui.cli.threads import find_thread
-from tui.core.errors import TickertapeError
+from tui.core.errors import BusyError, TickertapeError
 from tui.core.events import Envelope
 from tui.core.models import Outcome
 from tui.core.services import SendMessage, Services, Subscription, ThreadReloaded
@@ -27,6 +27,7 @@ from tui.core.transcript import Transcript
 from tui.tools.policy import UnattendedPolicy
 
 COMPLETED, FAILED, CANCELLED = 0, 1, 130
+_BUSY_SECONDS = 0.2
 _GONE = (errno.EPIPE, errno.EIO)  # a pipe without a reader, a terminal that was closed
 
 
@@ -41,21 +42,31 @@ _GONE = (errno.EPIPE, errno.EIO)  # a pipe without a reader, a terminal that was
     help="Thread to go on with; an id may be shortened.",
 )
 @click.option("--profile", "-p", metavar="NAME", help="Profile to ask with.")
+@click.option("--private", is_flag=True, help="Keep nothing: the thread lives in memory only.")
 @click.option("--yes", "-y", is_flag=True, help="Run tools that would ask; else they are refused.")
 @pass_context
 def command(
-    context: Context, text: str | None, as_json: bool, thread: str, profile: str | None, yes: bool
+    context: Context,
+    text: str | None,
+    as_json: bool,
+    thread: str,
+    profile: str | None,
+    private: bool,
+    yes: bool,
 ) -> int:
     """Ask one question; the answer streams to standard output.
 
     TEXT and what comes in on standard input are sent as one message. Tool calls are noted on
     standard error. Ctrl-C cancels the run in order and keeps what has arrived; a second one leaves
     at once. Exit status: 0 completed, 1 failed, 2 wrong usage, 130 cancelled (143 by SIGTERM, 129
-    by SIGHUP, as when the terminal is closed).
+    by SIGHUP, as when the terminal is closed). A thread that another Tickertape is answering is
+    waited for.
     """
+    if private and thread != "new":
+        raise click.UsageError("A private thread is always new: leave --thread out.")
     prompt = _prompt(text)
-    chosen = with_profile(context, profile)
-    backend = chosen.backend(UnattendedPolicy(yes=yes))
+    chosen = replace(with_profile(context, profile), private=context.private or private)
+    backend = chosen.backend(UnattendedPolicy(yes=yes), "ask")
     printer: Printer = JsonPrinter() if as_json else TextPrinter()
     ask = _Ask(backend.services, printer, prompt, profile)
     with ask.stops.listening():
@@ -114,18 +125,33 @@ class _Ask:
         if self.stops.status is not None:
             return None
         run_id = uuid.uuid4().hex
-        await self.services.conversations.send(
-            SendMessage(
-                thread_id=self.thread_id,
-                message_id=uuid.uuid4().hex,
-                run_id=run_id,
-                text=self.prompt,
-                profile=self.profile,
-            )
+        command = SendMessage(
+            thread_id=self.thread_id,
+            message_id=uuid.uuid4().hex,
+            run_id=run_id,
+            text=self.prompt,
+            profile=self.profile,
         )
+        if not await self._sent(command):
+            return None
         loop = asyncio.get_running_loop()
         self.stops.on_stop(lambda: self._pass_on(loop, run_id))
         return await self._follow(subscription, run_id)
+
+    async def _sent(self, command: SendMessage) -> bool:
+        """Send as soon as nobody else is answering in the thread; false when stopped before."""
+        told = False
+        while self.stops.status is None:
+            try:
+                await self.services.conversations.send(command)
+            except BusyError as error:
+                if not told:
+                    click.echo(f"{error.message} Waiting; Ctrl-C gives up.", err=True)
+                    told = True
+                await asyncio.sleep(_BUSY_SECONDS)
+            else:
+                return True
+        return False
 
     def _pass_on(self, loop: asyncio.AbstractEventLoop, run_id: str) -> None:
         loop.call_soon_threadsafe(self._cancel, run_id)

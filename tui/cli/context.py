@@ -21,9 +21,13 @@ from tui.wiring import Backend, start_backend
 
 @dataclass
 class Context:
-    """One invocation. ``profile`` is what ``--profile`` said, if anything."""
+    """One invocation. ``profile`` is what ``--profile`` said, if anything.
+
+    ``private``: nothing that is said goes to the disk.
+    """
 
     profile: str | None = None
+    private: bool = False
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     crashes: CrashWatch = field(default_factory=CrashWatch, repr=False)
     _native: NativeWatch | None = field(default=None, repr=False)
@@ -69,11 +73,19 @@ class Context:
         except TickertapeError:
             return False
 
-    def backend(self, policy: ApprovalPolicy) -> Backend:
-        """Store and engine, started. The caller closes it."""
+    def backend(self, policy: ApprovalPolicy, role: str) -> Backend:
+        """Store and engine, started; ``role`` is what other processes call this one.
+
+        The caller closes it.
+        """
         self.start_logging()
         return start_backend(
-            paths=self.paths, settings=self.settings, policy=policy, hide=self.hide
+            paths=self.paths,
+            settings=self.settings,
+            policy=policy,
+            hide=self.hide,
+            role=role,
+            private=self.private,
         )
 
 

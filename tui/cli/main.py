@@ -65,10 +65,11 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="tickertape")
 @click.option("--profile", "-p", metavar="NAME", help="Profile for new threads.")
+@click.option("--private", is_flag=True, help="Keep all threads of this app in memory only.")
 @click.pass_context
-def cli(ctx: click.Context, profile: str | None) -> None:
+def cli(ctx: click.Context, profile: str | None, private: bool) -> None:
     """A chat client for the terminal that shows everything a language model streams."""
-    ctx.obj = replace(ctx.ensure_object(Context), profile=profile)
+    ctx.obj = replace(ctx.ensure_object(Context), profile=profile, private=private)
     if ctx.invoked_subcommand is None:
         # Imported here: only the app itself needs the screen.
         from tui.cli.app import run_app

@@ -89,7 +89,7 @@ async def find_thread(services: Services, wanted: str) -> ThreadSummary:
 
 @contextmanager
 def _services(context: Context) -> Iterator[Services]:
-    backend = context.backend(UnattendedPolicy(yes=False))
+    backend = context.backend(UnattendedPolicy(yes=False), "threads")
     try:
         yield backend.services
     finally:
