@@ -30,6 +30,14 @@ def test_without_home_the_platform_decides() -> None:
     assert paths.database.name == "tickertape.db"
 
 
+def test_without_any_home_directory_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # a user that the system does not know
+    with pytest.raises(ConfigError, match="home directory"):
+        resolve_paths({})
+
+
 def test_directories_are_private(tmp_path: Path) -> None:
     made = private_directory(tmp_path / "a" / "b")
     assert stat.S_IMODE(made.stat().st_mode) == 0o700

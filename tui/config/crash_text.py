@@ -26,7 +26,7 @@ _PACKAGES = ("textual", "rich", "openai", "httpx2", "apsw", "pydantic", "click",
 def crash_text(error: BaseException, *, where: str, with_messages: bool) -> str:
     """The report. ``where`` is a word for what was going on (``the app``, ``thread engine``)."""
     facts = [
-        f"Tickertape {__version__} stopped in {where}.",
+        f"Tickertape {__version__}: something broke in {where}.",
         "Conversations, keys and local variables are not part of this report.",
         "",
         f"time      {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}",

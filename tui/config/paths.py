@@ -13,8 +13,23 @@ HOME_VARIABLE = "TICKERTAPE_HOME"
 
 
 def resolve_paths(environ: Mapping[str, str] = os.environ) -> Paths:
-    """The three directories; ``TICKERTAPE_HOME`` moves them together. Nothing is created."""
-    home = environ.get(HOME_VARIABLE)
+    """The three directories; ``TICKERTAPE_HOME`` moves them together. Nothing is created.
+
+    Raises ConfigError when there is no home directory.
+    """
+    try:
+        paths = _paths(environ.get(HOME_VARIABLE))
+    except RuntimeError:  # pathlib knows no home directory
+        paths = None
+    if paths is None or not paths.data.is_absolute():
+        raise ConfigError(
+            "Nobody says where the home directory is, so there is no place for conversations.",
+            hint=f"Set HOME, or set {HOME_VARIABLE} to a directory.",
+        )
+    return paths
+
+
+def _paths(home: str | None) -> Paths:
     if home:
         root = Path(home).expanduser().absolute()
         return Paths(config=root / "config", data=root / "data", logs=root / "logs")

@@ -31,6 +31,8 @@ class Composer(TextArea):
         Binding("pageup", "scroll_chat(-1)", "Scroll up", show=False),
         Binding("pagedown", "scroll_chat(1)", "Scroll down", show=False),
         Binding("ctrl+end", "follow_chat", "Newest", show=False),
+        # Ctrl+Z stops the app, as in every terminal; this is what shells and editors undo with.
+        Binding("ctrl+underscore", "undo", "Undo", show=False, key_display="^_"),
     ]
 
     class Submitted(Message):

@@ -251,7 +251,12 @@ class MainScreen(RunScreen):
 
     def _key_groups(self) -> Iterator[KeyGroup]:
         everywhere = [(self._key(c.binding), f"{c.title}") for c in COMMANDS if c.binding]
-        more = [("^q", "Quit"), ("^p", "Command palette"), ("tab", "Next field")]
+        more = [
+            ("^q", "Quit"),
+            ("^z", "Stop until the shell says fg"),
+            ("^p", "Command palette"),
+            ("tab", "Next field"),
+        ]
         yield "Everywhere", [*everywhere, *more]
         yield "Composer", self._keys_of(Composer)
         yield "Conversation", self._keys_of(ChatLog) + self._keys_of(ChatView)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import pairwise
+from typing import Any
 
 from textual.timer import Timer
 
@@ -19,7 +20,7 @@ from tui.ui.drafts import Drafts
 from tui.ui.layout_screen import LayoutScreen
 from tui.ui.leaving import Unsaved
 from tui.ui.panes import SIDES
-from tui.ui.session import OpenThread
+from tui.ui.session import NEW_DRAFT, OpenThread
 from tui.ui.welcome import startup_problem, welcome
 
 Connect = Callable[[], Awaitable[Services]]
@@ -85,7 +86,7 @@ class ThreadScreen(LayoutScreen):
             desk.close()
             raise
         self._desk = desk
-        self._drafts = Drafts(desk, self._composer, self._complain)
+        self._drafts = Drafts(desk, self._composer, spawn=self._run_apart, complain=self._complain)
         self._restore_choices(desk)
         self._wake()
         await self._open_first_thread(desk)
@@ -197,13 +198,19 @@ class ThreadScreen(LayoutScreen):
         if self._drafts is not None:
             self._drafts.typed()
 
+    def _run_apart(self, act: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(act, group="draft")
+
     async def _leave_draft(self) -> bool:
         """Store the unsent text before leaving its thread; without that, it is not left."""
         return self._drafts is None or await self._attempt(self._drafts.leave())
 
     def unsaved(self) -> Unsaved | None:
-        """What is written and not sent."""
-        return None if self._drafts is None else self._drafts.unsaved()
+        """What is written and not sent; before anything could be read, it is for a new thread."""
+        if self._drafts is not None:
+            return self._drafts.unsaved()
+        text = self._composer.text
+        return Unsaved(key=NEW_DRAFT, text=text, is_whole=False, thread_id="") if text else None
 
     async def _restore_draft(self) -> None:
         if self._drafts is not None:
