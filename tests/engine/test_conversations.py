@@ -362,9 +362,10 @@ async def test_outputs_that_were_lost_are_sent_again_and_no_tool_runs_twice() ->
 async def test_outputs_that_are_lost_again_and_again_end_the_run() -> None:
     lost = ProviderError("The connection broke.", retryable=True, sent=True)
     call = called(("c1", "echo", "{}"))
-    world = World(call, [lost], call, [lost])
+    world = World(call, [lost], call, [lost], call, limits=Limits(max_retries=1))
     run = await world.ask()
     assert (run.outcome, world.toolset.called) == (Outcome.DISCONNECTED, ["c1"])
+    assert world.provider.cancels == 1  # the remote run must not stay active
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DISCONNECTED, Outcome.TRUNCATED])

@@ -168,6 +168,9 @@ class RunLoop:
                 record = None
             if isinstance(given, ToolResults) and end.outcome is Outcome.FAILED:
                 await self._outputs_refused(session, end)
+            if end.outcome in (Outcome.DISCONNECTED, Outcome.TRUNCATED):
+                # Nobody knows what it does now; the next message must not find it active.
+                await self._cancel_remote(session)
             if end.outcome is not Outcome.REQUIRES_ACTION:
                 return end
             if stop := self._cannot_go_on(end):

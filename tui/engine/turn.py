@@ -72,21 +72,30 @@ class Turns:
 
     async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
-        self.wire = None
-        end = await self._turn(session, given)
-        if end.outcome not in _BROKEN:
-            return end
-        self.recorder.emit(e.NoticeAdded(text=_BROKEN[end.outcome]), turn=self.round)
+        for _ in range(1 + self.limits.max_retries):
+            self.wire = None
+            end = await self._turn(session, given)
+            if end.outcome not in _BROKEN:
+                return end
+            self.recorder.emit(e.NoticeAdded(text=_BROKEN[end.outcome]), turn=self.round)
+            settled = await self._followed_up(session, given, end)
+            if settled is not None:
+                return settled
+        return end
+
+    async def _followed_up(
+        self, session: RunSession, given: TurnInput, end: e.TurnFinished
+    ) -> e.TurnFinished | None:
+        """What became of a turn that broke off; None when it never arrived: ask once more."""
         try:
             resumed = await self.asked(session, Resume())
         except TickertapeError as error:
             if error.code == "run_not_found" and self.wire is None:
-                return await self._turn(session, given)  # it never got there
+                return None
             _log.info("could not settle the run: %s", error)
             return end
         if isinstance(given, ToolResults) and _waits_for_the_same(resumed, given):
-            # The outputs never arrived. The tools have run and must not run again.
-            return await self._turn(session, given)
+            return None  # the tools have run and must not run again
         return end if resumed.outcome in _BROKEN else resumed
 
     async def _turn(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
