@@ -60,6 +60,7 @@ def open_reader(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(BUSY_MS)
         connection.pragma("query_only", True)
         connection.pragma("temp_store", "MEMORY")
+        connection.pragma("user_version")  # opens log and index now, while there are descriptors
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
     except apsw.Error as error:
         raise store_error(error, path) from error

@@ -31,7 +31,7 @@ _SENTENCES: dict[type[apsw.Error], tuple[str, str]] = {
     ),
     apsw.IOError: (
         "The disk reported an error while {path} was read or written.",
-        "Check the disk and its free space; what is not saved yet is tried again.",
+        "Check the disk, its free space and your quota; what is not saved yet is tried again.",
     ),
 }
 
