@@ -112,6 +112,27 @@ async def test_the_trail_of_one_thread_is_cut_when_another_is_folded(
     assert await store.tail("thread-1", 0) is None
 
 
+async def test_what_was_folded_later_is_cut_later(store: SqliteThreadStore) -> None:
+    build = _answered()
+    store.append(build.log)
+    await store.barrier()
+    first = build.live.seq
+    await _pass(store, TRAIL - 5)
+    store.append(build.asked("m2"))
+    await store.barrier()
+    await store.claim("thread-2")
+    elsewhere = LogBuilder("thread-2")
+    elsewhere.created()
+    for message, expected in (("x1", [first + 1]), ("x2", None)):
+        await _pass(store, TRAIL - 5)
+        elsewhere.asked(message)
+        store.append(elsewhere.log)
+        await store.barrier()
+        tail = await store.tail("thread-1", first)
+        assert (tail and [each.seq for each in tail]) == expected
+        await _pass(store, 10)
+
+
 async def test_a_place_between_rows_is_no_place(
     store: SqliteThreadStore, other: SqliteThreadStore
 ) -> None:

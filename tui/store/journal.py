@@ -43,7 +43,7 @@ FROM journal WHERE thread_id = ? AND seq > ? ORDER BY seq
 _FOLDED_SEQ = "SELECT folded_seq FROM thread WHERE id = ?"
 # An envelope ends at every row, at the beginning, and where the trail was cut.
 _IS_PLACE = """
-SELECT 1 FROM thread t WHERE t.id = ?1 AND ?2 >= t.cleared_seq AND (
+SELECT 1 FROM thread t WHERE t.id = ?1 AND (
   ?2 IN (t.cleared_seq, t.last_seq)
   OR EXISTS (SELECT 1 FROM journal j WHERE j.thread_id = ?1 AND j.seq = ?2))
 """
