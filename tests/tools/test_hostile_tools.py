@@ -307,14 +307,154 @@ async def test_a_tool_that_speaks_for_the_worker_is_ended(workshop: Workshop) ->
     assert (await call(toolset, "fine")).text == "fine"
 
 
-async def test_changing_directory_does_not_move_the_app(workshop: Workshop) -> None:
-    before = Path.cwd()
-    workshop.write("x.py", "import os\n@tool\ndef x():\n os.chdir('/')\n return os.getcwd()")
+async def test_what_a_tool_changes_about_its_process_is_not_changed_here(
+    workshop: Workshop,
+) -> None:
+    umask = os.umask(0o77)
+    before = Path.cwd(), dict(os.environ), signal.getsignal(signal.SIGINT)
+    workshop.write(
+        "x.py",
+        """
+        import os, signal
+
+        @tool
+        def x():
+            os.chdir("/")
+            os.environ.clear()
+            os.umask(0)
+            os.nice(5)
+            return os.getcwd()
+        """,
+    )
     assert (await call(workshop.toolset(), "x")).text == "/"
-    assert Path.cwd() == before
+    assert (Path.cwd(), dict(os.environ), signal.getsignal(signal.SIGINT)) == before
+    assert os.umask(umask) == 0o77
 
 
-@pytest.mark.parametrize("body", ["time.sleep(3600)", HOLD], ids=["sleep", "hold"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os.close(0); os.close(1); os.close(2)",
+        "sys.stdin.close(); sys.stdout.close(); sys.stderr.close()",
+        "sys.stdout = sys.stderr = sys.stdin = None",
+    ],
+)
+async def test_a_tool_that_closes_its_streams_returns_all_the_same(
+    workshop: Workshop, body: str
+) -> None:
+    workshop.write("x.py", f"import os, sys\n@tool\ndef x():\n {body}\n return 'done'\n{FINE}")
+    toolset = workshop.toolset()
+    assert (await call(toolset, "x")).text == "done"
+    assert (await call(toolset, "fine")).text == "fine"
+
+
+async def test_a_tool_that_closes_everything_gets_another_worker(workshop: Workshop) -> None:
+    workshop.write("x.py", f"import os\n@tool\ndef x():\n os.closerange(0, 256)\n{FINE}")
+    toolset = workshop.toolset()
+    output = await call(toolset, "x")
+    assert output.is_error
+    assert "The worker process of x.py ended" in output.text
+    assert (await call(toolset, "fine")).text == "fine"
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_a_tool_that_takes_all_memory_is_told_no(workshop: Workshop, kind: str) -> None:
+    workshop.write(
+        "x.py",
+        f"@tool\n{kind} x():\n kept = []\n while True: kept.append(bytearray(2**20))\n{FINE}",
+    )
+    toolset = workshop.toolset(memory=300 * 2**20)
+    output = await call(toolset, "x")
+    assert output.is_error
+    assert "more memory than tools may have" in output.text
+    assert (await call(toolset, "fine")).text == "fine"
+
+
+async def test_so_is_one_whose_memory_goes_in_small_pieces(workshop: Workshop) -> None:
+    workshop.write("x.py", f"KEPT = []\n@tool\ndef x():\n while True: KEPT.append([KEPT])\n{FINE}")
+    toolset = workshop.toolset(memory=300 * 2**20)
+    output = await call(toolset, "x")
+    assert output.is_error
+    # The worker has nothing left to answer with, or just enough; the next one does.
+    await call(toolset, "x")
+    async with asyncio.timeout(20):
+        while (await call(toolset, "fine")).is_error:
+            pass
+
+
+async def test_endless_recursion_in_c_is_a_crash_like_others(workshop: Workshop) -> None:
+    workshop.write(
+        "x.py",
+        "import sys\n@tool\ndef x():\n sys.setrecursionlimit(10**9)\n"
+        f" class A:\n  def __repr__(self): return repr(self)\n repr(A())\n{FINE}",
+    )
+    toolset = workshop.toolset()
+    output = await call(toolset, "x")
+    assert output.is_error
+    assert "killed by SIGSEGV" in output.text
+    assert (await call(toolset, "fine")).text == "fine"
+
+
+async def test_a_tool_that_starts_threads_without_end_is_ended(workshop: Workshop) -> None:
+    workshop.write(
+        "x.py",
+        "from threading import Event, Thread\n@tool\ndef x():\n"
+        f" while True: Thread(target=Event().wait, daemon=True).start()\n{FINE}",
+    )
+    toolset = workshop.toolset(memory=300 * 2**20)
+    output = await call(toolset, "x")
+    assert output.is_error
+    async with asyncio.timeout(20):
+        while (await call(toolset, "fine")).is_error:
+            pass
+
+
+async def test_a_tool_may_delete_its_own_file(workshop: Workshop) -> None:
+    workshop.write(
+        "x.py", f"import os\n@tool\ndef x():\n os.unlink(__file__)\n return 'gone'\n{FINE}"
+    )
+    toolset = workshop.toolset()
+    assert (await call(toolset, "x")).text == "gone"
+    assert (await call(toolset, "fine")).text == "fine"
+    assert "x" not in [spec.name for spec in await toolset.specs()]
+    assert (await call(toolset, "calculate", '{"expression": "1+1"}')).text == "2"
+
+
+async def test_a_child_that_outlives_its_call_dies_with_the_worker(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock"
+    workshop.write(
+        "x.py",
+        f"""
+        import os, time
+
+        @tool
+        def x():
+            ready, go = os.pipe()
+            if os.fork() == 0:
+                {LOCK.format(lock=str(lock)).strip().replace(chr(10), "; ")}
+                os.write(go, b"x")
+                time.sleep(3600)
+            os.read(ready, 1)
+        """,
+    )
+    toolset = workshop.toolset()
+    assert not (await call(toolset, "x")).is_error
+    await toolset.close()
+    await lock_is_free(lock)
+
+
+# Held, and deaf to every signal that can be ignored.
+DEAF = f"""
+import signal
+for number in set(range(1, 32)) - {{signal.SIGKILL, signal.SIGSTOP}}:
+    signal.signal(number, signal.SIG_IGN)
+{HOLD}
+"""
+
+
+@pytest.mark.parametrize("body", ["time.sleep(3600)", HOLD, DEAF], ids=["sleep", "hold", "deaf"])
 async def test_the_worker_ends_when_the_app_is_killed(
     workshop: Workshop, tmp_path: Path, body: str
 ) -> None:

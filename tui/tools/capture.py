@@ -66,10 +66,11 @@ class Capture:
 
     Python's own prints are told apart by context. What comes from elsewhere (subprocesses,
     extension modules, threads that a tool started) belongs to the only running call; with
-    several running it could be anybody's and is dropped.
+    several running it could be anybody's and is dropped. ``begin_thread`` runs something
+    for as long as the process lives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin_thread: Callable[[Callable[[], None]], None]) -> None:
         self._calls: set[Printed] = set()
         self._current: ContextVar[Printed | None] = ContextVar("current", default=None)
         self._process = os.getpid()
@@ -81,8 +82,8 @@ class Capture:
         os.close(writing)
         sys.stdout = _Stream(self._route, 1)
         sys.stderr = _Stream(self._route, 2)
-        threading.Thread(target=self._drain, daemon=True).start()
-        threading.Thread(target=self._flush_often, daemon=True).start()
+        begin_thread(self._drain)
+        begin_thread(self._flush_often)
 
     def begin(self, printed: Printed) -> None:
         """From here on this context (and those copied from it) prints into ``printed``."""

@@ -16,12 +16,15 @@ _Stamp = tuple[int, int]  # modification time in ns, size
 class ToolFile:
     """A file of the user's. ``specs`` and ``problems`` are as of the last ``refresh``."""
 
-    def __init__(self, file: Path, env: Mapping[str, str], load_timeout: float) -> None:
+    def __init__(
+        self, file: Path, env: Mapping[str, str], load_timeout: float, memory: int
+    ) -> None:
         self.file = file
         self.specs: Sequence[ToolSpec] = ()
         self.problems: Sequence[Problem] = ()
         self._env = env
         self._load_timeout = load_timeout
+        self._memory = memory
         self._stamp: _Stamp | None = None
         self._worker: WorkerProcess | None = None
         self._starting = asyncio.Lock()
@@ -54,7 +57,9 @@ class ToolFile:
     async def _running(self) -> WorkerProcess:
         async with self._starting:
             if self._worker is None or self._worker.ended:
-                self._worker = await start_worker(self.file, self._env, self._load_timeout)
+                self._worker = await start_worker(
+                    self.file, self._env, self._load_timeout, self._memory
+                )
                 self.specs = self._worker.ready.tools
                 self.problems = tuple(map(_problem, self._worker.ready.problems))
             return self._worker

@@ -14,6 +14,7 @@ from tui.tools.arguments import check_arguments, check_json
 from tui.tools.builtin import builtin_tools, call_builtin
 from tui.tools.files import ToolFile
 from tui.tools.function import ToolFunction
+from tui.tools.limits import usual_memory
 
 # The app's own keys: a tool that shows its environment must not send them to a model.
 OWN_KEYS = ("OPENAI_API_KEY", "TICKERTAPE_API_KEY")
@@ -49,7 +50,8 @@ class LocalToolset:
     ``specs`` finds the tools, and again whatever files changed since; ``call`` does so if it never
     happened. ``validate`` cannot wait: before ``specs`` was awaited it checks only that the
     arguments are a JSON object, and ``call`` checks the rest. ``hidden`` names environment
-    variables that the user's tools do not get. ``load_timeout`` is in seconds, per file.
+    variables that the user's tools do not get. ``load_timeout`` is in seconds, per file. ``memory``
+    is how many bytes a worker may hold; half of the machine's unless it is given.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class LocalToolset:
         *,
         hidden: Collection[str] = OWN_KEYS,
         load_timeout: float = 15.0,
+        memory: int | None = None,
     ) -> None:
         self._dir = tools_dir
         self._env = {name: value for name, value in os.environ.items() if name not in hidden}
         self._load_timeout = load_timeout
+        self._memory = memory or usual_memory()
         self._builtin: list[ToolFunction] = []
         self._files: dict[Path, ToolFile] = {}
         self._offer: _Offer | None = None
@@ -125,7 +129,8 @@ class LocalToolset:
     async def _refresh(self, listing: list[Path]) -> None:
         gone = [self._files.pop(path) for path in self._files.keys() - set(listing)]
         self._files = {
-            path: self._files.get(path) or ToolFile(path, self._env, self._load_timeout)
+            path: self._files.get(path)
+            or ToolFile(path, self._env, self._load_timeout, self._memory)
             for path in listing
         }
         await asyncio.gather(

@@ -36,7 +36,7 @@ _DRAIN_TIMEOUT = 0.5  # seconds to read what a dead worker had still sent
 # The root is named because the package may run from a source tree that is not installed.
 _BOOT = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from tui.tools.worker import main; main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
+    "from tui.tools.worker import main; main(*map(int, sys.argv[2:5]), sys.argv[5])"
 )
 _ROOT = str(Path(tui.__file__).resolve().parent.parent)
 
@@ -47,8 +47,13 @@ class _Call:
     result: asyncio.Future[ToolOutput]
 
 
-async def start_worker(file: Path, env: Mapping[str, str], load_seconds: float) -> WorkerProcess:
-    """A worker that has loaded ``file``; raises ToolError when that fails or takes longer."""
+async def start_worker(
+    file: Path, env: Mapping[str, str], load_seconds: float, memory: int
+) -> WorkerProcess:
+    """A worker that has loaded ``file``; raises ToolError when that fails or takes longer.
+
+    ``memory`` is how many bytes it, and each process that it starts, may hold.
+    """
     ours, theirs = socket.socketpair()
     lifeline, held = socket.socketpair()
     with contextlib.ExitStack() as opened:
@@ -56,7 +61,7 @@ async def start_worker(file: Path, env: Mapping[str, str], load_seconds: float) 
         opened.callback(ours.close)
         opened.callback(lifeline.close)
         with theirs, held:
-            process = await _spawn(file, env, theirs.fileno(), held.fileno())
+            process = await _spawn(file, env, theirs.fileno(), held.fileno(), memory)
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         opened.pop_all()
@@ -65,9 +70,12 @@ async def start_worker(file: Path, env: Mapping[str, str], load_seconds: float) 
     return worker
 
 
-async def _spawn(file: Path, env: Mapping[str, str], connection: int, lifeline: int) -> Process:
+async def _spawn(
+    file: Path, env: Mapping[str, str], connection: int, lifeline: int, memory: int
+) -> Process:
+    numbers = map(str, (connection, lifeline, memory))
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", _BOOT, _ROOT, str(connection), str(lifeline), str(file)),
+        *(sys.executable, "-P", "-c", _BOOT, _ROOT, *numbers, str(file)),
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=DEVNULL,

@@ -1,7 +1,8 @@
 """The worker process: loads one file of the user's and runs its tools, several at once.
 
-It is started as ``main(connection, lifeline, file)`` with the descriptors of two sockets. When the
-other end of either is closed it ends, whatever its tools are doing.
+It is started as ``main(connection, lifeline, memory, file)`` with the descriptors of two sockets.
+When the other end of either is closed it ends, whatever its tools are doing; it also ends when it
+could not do its own work any more, since a worker that is deaf would keep its calls waiting.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +25,7 @@ from types import ModuleType
 from tui.core.errors import ToolError
 from tui.tools.capture import Capture, Printed
 from tui.tools.function import ToolFunction, encode_result
+from tui.tools.limits import limit_memory
 from tui.tools.mark import mark_of
 from tui.tools.protocol import (
     CallTool,
@@ -38,10 +41,13 @@ from tui.tools.protocol import (
 )
 
 _MODULE_PREFIX = "tickertape_tools_"
+_RESERVE = 4 * 1024 * 1024  # bytes to answer with when a tool has taken all others
+_NO_MEMORY = "MemoryError: the tool needs more memory than tools may have"
 
 
-def main(connection: int, lifeline: int, file: str) -> None:
-    """Run until the other side goes away."""
+def main(connection: int, lifeline: int, memory: int, file: str) -> None:
+    """Run until the other side goes away. ``memory`` is in bytes."""
+    limit_memory(memory)
     for descriptor in (connection, lifeline):
         os.set_inheritable(descriptor, False)
     _die_with(lifeline)
@@ -52,9 +58,12 @@ def _die_with(lifeline: int) -> None:
     """Have the kernel end this process group when the app dies.
 
     The thread that listens would do so too, but a tool may hold the interpreter. Nothing is ever
-    sent there, so the one signal it can cause is that of its end; SIGIO kills by default.
+    sent there, so the one signal it can cause is that of its end. SIGIO kills by default; where
+    the kernel takes another signal it is the one that no tool can ignore.
     """
     with contextlib.suppress(OSError):  # where it cannot signal, the thread has to do
+        if hasattr(fcntl, "F_SETSIG"):
+            fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
         flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
         fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
@@ -66,7 +75,8 @@ class _Worker:
         self._file = file
         self._process = os.getpid()
         self._sending = threading.Lock()
-        self._capture = Capture()
+        self._reserve = bytes(_RESERVE)
+        self._capture = Capture(self._vital)
         self._loop = asyncio.new_event_loop()
         self._tools: dict[str, ToolFunction] = {}
         self._coroutines: dict[int, Future[None]] = {}
@@ -74,16 +84,29 @@ class _Worker:
     def run(self) -> None:
         """Load the file, say what is in it, and serve calls; never returns."""
         # Listening comes first: a file that blocks while it loads must not outlive the app.
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._vital(self._listen)
         self._send(self._load())
         self._loop.run_forever()
 
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            for line in self._connection.makefile("rb"):
-                self._handle(decode_request(line))
+    def _vital(self, work: Callable[[], None]) -> None:
+        """Do something in a thread without which this process is of no use."""
+
+        def run() -> None:
+            try:
+                with contextlib.suppress(OSError, ValueError, MemoryError):
+                    work()
+            finally:
+                self._die()
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _die(self) -> None:
         # The group is this worker and what its tools started: it leads a session of its own.
         os.killpg(self._process, signal.SIGKILL)
+
+    def _listen(self) -> None:
+        for line in self._connection.makefile("rb"):
+            self._handle(decode_request(line))
 
     def _load(self) -> Ready:
         try:
@@ -121,9 +144,21 @@ class _Worker:
             coroutine = self._run_async(tool, request)
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
             self._coroutines[request.call] = future
-            future.add_done_callback(lambda _: self._coroutines.pop(request.call, None))
+            future.add_done_callback(lambda done: self._coroutine_ended(request.call, done))
         else:
-            threading.Thread(target=self._run_sync, args=(tool, request), daemon=True).start()
+            threading.Thread(target=self._run_or_die, args=(tool, request), daemon=True).start()
+
+    def _coroutine_ended(self, call: int, done: Future[None]) -> None:
+        self._coroutines.pop(call, None)
+        if not done.cancelled() and done.exception() is not None:
+            self._die()
+
+    def _run_or_die(self, tool: ToolFunction, request: CallTool) -> None:
+        try:
+            self._run_sync(tool, request)
+        except BaseException:
+            self._die()  # a call that cannot be answered must not be waited for
+            raise
 
     def _run_sync(self, tool: ToolFunction, request: CallTool) -> None:
         printed = self._printed(request)
@@ -157,16 +192,25 @@ class _Worker:
         self._send(result)
 
     def _failed(self, request: CallTool, error: BaseException) -> Result:
+        if isinstance(error, MemoryError):
+            # What the tool still holds is what would be missing to say so.
+            traceback.clear_frames(error.__traceback__)
+            self._reserve = b""
         return Result(call=request.call, text=clip(self._words(error)), is_error=True)
 
     def _send(self, reply: Reply) -> None:
-        with self._sending:
-            self._connection.sendall(encode_line(reply))
+        try:
+            with self._sending:
+                self._connection.sendall(encode_line(reply))
+        except (OSError, MemoryError):
+            self._die()
 
     def _words(self, error: BaseException) -> str:
         """An exception as the model may read it: no traceback, but the line in the user's file."""
         if isinstance(error, ToolError):
             return f"{error.message} {error.hint}".strip()
+        if isinstance(error, MemoryError) and not str(error):
+            return _NO_MEMORY
         if isinstance(error, SystemExit):
             return f"sys.exit({error.code!r}) was called"
         if isinstance(error, SyntaxError) and error.filename == str(self._file):
