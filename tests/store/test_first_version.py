@@ -10,9 +10,11 @@ import pytest
 
 from tests.store.log_builder import LogBuilder, everything
 from tui.core import events as e
+from tui.core.errors import BusyError
 from tui.core.models import RunState, ToolState
 from tui.store import connection as database
 from tui.store.connection import THREADS
+from tui.store.owners import Owner
 from tui.store.thread_store import SqliteThreadStore
 
 _APPLICATION = 0x54545450
@@ -91,3 +93,18 @@ async def test_every_thread_takes_the_next_message(path: Path, thread: str) -> N
         again = await store.load(thread)
         assert again is not None
         assert everything(again) == everything(more.live)
+
+
+def test_nothing_is_migrated_while_a_process_of_that_version_runs(path: Path) -> None:
+    before = path.read_bytes()
+    owners = path.parent / "owners"
+    old = Owner(owners)
+    (owners / f"{old.name}.lock").write_text("")  # that version wrote nothing into it
+    for _ in range(2):
+        with pytest.raises(BusyError, match="Another Tickertape of an older version") as caught:
+            SqliteThreadStore.open(path)
+        assert "Quit it" in caught.value.hint
+        assert path.read_bytes() == before
+    old.release()
+    with closing(SqliteThreadStore.open(path)), closing(SqliteThreadStore.open(path)):
+        pass  # beside one of our own there is no trouble

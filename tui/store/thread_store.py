@@ -21,6 +21,7 @@ from tui.core.transcript import Transcript
 from tui.store import journal, library
 from tui.store.compaction import Compacted, read_compacted
 from tui.store.failures import store_error
+from tui.store.first_version import refuse_beside_first_version
 from tui.store.leases import Leases
 from tui.store.opening import Opened, open_store
 from tui.store.owners import Owner, remove_stale
@@ -72,6 +73,7 @@ class SqliteThreadStore:
         for ``keep_wire_runs`` runs, the newest. Raises StoreError if it cannot be used: no
         access, not ours, or from a newer version.
         """
+        refuse_beside_first_version(path)
         opened = open_store(path)
         try:
             return cls(path, opened, role, keep_wire_runs)
