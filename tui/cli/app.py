@@ -192,7 +192,8 @@ class _AppProcess:
             threading.Thread(target=self._save_anyway, name="saving", daemon=True).start()
             if not self._over.wait(_SAVING_SECONDS):
                 self._context.dump_threads()
-                _say_directly("Leaving took too long and was cut short; the next start shows all.")
+                said = "Leaving took too long and was cut short; the next start shows all."
+                _say_directly(stopped(*self._crash, said) if self._crash else said)
         else:
             time.sleep(_SAVING_SECONDS)  # for what Python itself waits for when it ends
         os._exit(self._status)
