@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import apsw
 
@@ -52,15 +52,14 @@ class Watch:
             return
         self._version, self._seen = version, now
         for thread_id in robbed:
-            self._tell("lost", thread_id)
-        self._tell("changed")
+            self._tell_lost(thread_id)
+        self._tell(lambda listener: listener.changed())
 
     def tell_lost(self, threads: Iterable[ThreadId]) -> None:
         """What was appended to these threads was refused."""
         for thread_id in threads:
             if self._leases.forget(thread_id):
-                _log.warning("another process has taken thread %s over", thread_id)
-                self._tell("lost", thread_id)
+                self._tell_lost(thread_id)
             else:
                 _log.debug("dropped envelopes of thread %s, which is not held", thread_id)
 
@@ -68,13 +67,17 @@ class Watch:
         """Why nothing can be written, or None; says so when that changes."""
         if problem != self._problem and self.listener is not None:
             self._problem = problem
-            self._tell("troubled", problem)
+            self._tell(lambda listener: listener.troubled(problem))
 
-    def _tell(self, what: str, *about: object) -> None:
+    def _tell_lost(self, thread_id: ThreadId) -> None:
+        _log.warning("another process has taken thread %s over", thread_id)
+        self._tell(lambda listener: listener.lost(thread_id))
+
+    def _tell(self, news: Callable[[StoreListener], None]) -> None:
         if self.listener is None:
             return
         try:
-            getattr(self.listener, what)(*about)
+            news(self.listener)
         except Exception:  # noqa: BLE001
             # A listener that fails (its loop has ended, say) must not end the writing.
             _log.exception("the store's listener failed")
