@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from tests.store.faulty import Disk, disk
-from tests.store.filled import conversation, fill, load_all, loaded, write
+from tests.store.filled import conversation, loaded, write
 from tests.store.log_builder import LogBuilder, everything
 from tui.core.errors import StoreError
 from tui.core.models import Problem, ThreadId
@@ -243,15 +243,3 @@ async def test_damage_in_the_middle_of_a_session_is_a_sentence_and_the_rest_goes
     with closing(SqliteThreadStore.open(path)) as store:
         assert store.notice is not None
         assert set(await loaded(store)) >= {f"thread-{number}" for number in range(12)}
-
-
-def test_an_old_file_of_the_first_version_is_saved_too(tmp_path: Path) -> None:
-    path = tmp_path / "t.db"
-    shown = fill(path, 2)
-    with closing(open_database(path, THREADS)) as connection:
-        # Rows from before a column was added are shorter; rows written since are not.
-        connection.execute("UPDATE run SET wire_events = 0")
-    content = path.read_bytes()
-    path.write_bytes(bytes(100) + content[100:])
-    with closing(SqliteThreadStore.open(path)) as store:
-        assert set(load_all(store)) == set(shown)

@@ -16,6 +16,7 @@ from tests.store.filled import Shown, fill, load_all
 from tests.store.log_builder import everything
 from tui.core.models import PartKind
 from tui.core.transcript import Transcript
+from tui.store import connection as database
 from tui.store.check import check
 from tui.store.connection import THREADS, open_database
 from tui.store.thread_store import SqliteThreadStore
@@ -205,3 +206,27 @@ def _running_image(tmp_path: Path) -> tuple[Shown, tuple[bytes, bytes]]:
         return shown, (path.read_bytes(), path.with_name("t.db-wal").read_bytes())
     finally:
         holder.close()
+
+
+def test_rows_from_before_a_column_was_added_are_saved_too(tmp_path: Path) -> None:
+    """A migration that adds a column leaves the rows on their pages as they were."""
+    path = tmp_path / "t.db"
+    scripts = sorted((Path(database.__file__).parent / "migrations" / THREADS).glob("*.sql"))
+    with closing(apsw.Connection(str(path))) as old:
+        old.pragma("auto_vacuum", "INCREMENTAL")
+        for script in scripts[:2]:
+            old.execute(script.read_text())
+        old.execute("""
+INSERT INTO thread (id, title, leaf_id, last_seq, folded_seq) VALUES ('t', 'Old', 'm', 5, 5);
+INSERT INTO message VALUES ('t', 'm', 1, NULL, 'user', '', NULL, 1.0, 1);
+INSERT INTO part VALUES ('t', 'm:0', 'm', 1, 0, 'text', 1, 'From long ago', NULL);
+INSERT INTO run (thread_id, id, seq, owner, state, parent_id, tail_id, model)
+  VALUES ('t', 'r', 2, '', 'finished', 'm', 'm', 'model-1');
+PRAGMA user_version = 2; PRAGMA application_id = 0x54545450;
+""")
+    open_database(path, THREADS).close()  # brings it up to date
+    found, sentence, _ = _opened(path, bytes(100) + path.read_bytes()[100:])
+    assert "1 thread with 1 message" in sentence
+    assert found["t"].title == "Old"
+    assert found["t"].messages["m"].text == "From long ago"
+    assert found["t"].runs["r"].model == "model-1"

@@ -9,10 +9,10 @@ from typing import Any
 
 import apsw
 
-from tui.core.errors import NotFoundError
+from tui.core.errors import NotFoundError, StoreError
 from tui.store import journal
 from tui.store.connection import open_as_it_is
-from tui.store.failures import store_error
+from tui.store.failures import DAMAGED, store_error
 from tui.store.presence import Presence
 from tui.store.soundness import lost_its_file, suspect
 from tui.store.transactions import reading
@@ -54,11 +54,12 @@ def check(path: Path, *, full: bool = False) -> list[str]:
     try:
         with closing(open_as_it_is(path)) as connection, reading(connection):
             return _damage(connection, path, full=full) or list(_oddities(connection))
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except (apsw.Error, StoreError) as error:
+        failure = store_error(error, path)
+        if failure.code != DAMAGED:
+            raise failure from error
         suspect(path)
-        return [store_error(error, path).message]
-    except apsw.Error as error:
-        raise store_error(error, path) from error
+        return [failure.message]
     finally:
         presence.release()
 
