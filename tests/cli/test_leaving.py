@@ -80,8 +80,12 @@ def _comes_back(opened: Open) -> None:
 # --- signals -------------------------------------------------------------------------------------
 
 
+# What was typed a moment ago is then on the screen only.
+_RARE_DRAFTS = "import tui.ui.drafts as drafts\ndrafts._PAUSE = drafts._OFTEN = 60.0\n"
+
+
 def test_sigterm_gives_the_terminal_back_and_saves_everything(opened: Open, home: Path) -> None:
-    terminal = _answering(opened)
+    terminal = _answering(opened, prelude=_RARE_DRAFTS)
     terminal.process.send_signal(signal.SIGTERM)
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait_exit() == 128 + signal.SIGTERM
@@ -97,6 +101,20 @@ def test_sigterm_gives_the_terminal_back_and_saves_everything(opened: Open, home
     again.wait_for("391", since=since)
 
 
+_SAYS_YES = "\x1b[?2026;2$y\x1b[?2048;2$y"
+
+
+def test_the_modes_of_a_modern_terminal_are_taken_back_too(opened: Open) -> None:
+    terminal = _writing(opened)
+    terminal.type(_SAYS_YES)
+    while not {"1016", "2048"} <= terminal.left_on():
+        terminal.settle(0.1)
+    terminal.type(" and more")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.wait_exit() == 128 + signal.SIGTERM
+    assert _is_clean(terminal)
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_other_signals_do_the_same(opened: Open, number: signal.Signals) -> None:
     terminal = _writing(opened)
@@ -107,7 +125,7 @@ def test_other_signals_do_the_same(opened: Open, number: signal.Signals) -> None
 
 
 def test_a_terminal_that_is_closed_ends_the_app(opened: Open, home: Path) -> None:
-    terminal = _answering(opened)
+    terminal = _answering(opened, prelude=_RARE_DRAFTS)
     terminal.hang_up()
     assert terminal.process.wait(timeout=15) == 128 + signal.SIGHUP
     assert not workers_of(home)
@@ -146,7 +164,7 @@ def test_a_close_that_hangs_is_cut_short(opened: Open, home: Path) -> None:
 
 def test_a_screen_that_hangs_does_not_keep_what_is_behind_it(opened: Open) -> None:
     hang = f"import time\n{_ON_F1}lambda self: time.sleep(60)\n"
-    terminal = _writing(opened, prelude=_SHORT + hang)
+    terminal = _writing(opened, prelude=_RARE_DRAFTS + _SHORT + hang)
     terminal.type("\x1bOP")  # F1
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait_exit() == 128 + signal.SIGTERM
@@ -249,7 +267,7 @@ _OFTEN = ("worker", "compose", "widget", "input thread", "store thread")
 
 
 def test_what_was_going_on_when_it_broke_is_there_again(opened: Open) -> None:
-    terminal = _answering(opened, prelude=_BOOM % _BREAKS["handler"])
+    terminal = _answering(opened, prelude=_RARE_DRAFTS + _BOOM % _BREAKS["handler"])
     terminal.type("\x1bOP")
     assert terminal.wait_exit() == 1
     assert "Everything was saved." in terminal.text()
