@@ -224,6 +224,30 @@ def test_an_interrupted_run_can_go_on_where_it_was() -> None:
     assert transcript.interrupted_run() is None
 
 
+def test_a_machine_that_was_started_anew_makes_no_time_negative() -> None:
+    before: list[e.Event] = [
+        *_started(),
+        *_call(),
+        e.ToolStarted(call_id="c1"),
+        e.RunInterrupted(),
+    ]
+    log = [
+        e.Envelope(thread="t", run="r", seq=number, at=0.0, mono=1000.0 + number, event=event)
+        for number, event in enumerate(before, start=1)
+    ]
+    after: list[e.Event] = [e.RunResumed(), e.ToolFinished(call_id="c1", output="")]
+    log += [
+        e.Envelope(thread="t", run="r", seq=len(log) + number, at=0.0, mono=number, event=event)
+        for number, event in enumerate(after, start=1)
+    ]
+    transcript = Transcript("t").apply_all(log)
+    call = transcript.calls["r", "c1"]
+    assert call.started_mono is not None
+    assert call.finished_mono is not None
+    assert call.finished_mono - call.started_mono == 2.0  # one before, one after
+    assert transcript.runs["r"].started_mono < call.started_mono
+
+
 def test_a_pending_approval_survives_an_interruption() -> None:
     events = (*_started(), *_call(), e.ApprovalRequested(call_id="c1"), e.RunInterrupted())
     assert _fold(*events).calls["r", "c1"].state is ToolState.APPROVAL

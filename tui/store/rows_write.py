@@ -15,7 +15,8 @@ WHERE id = ?
 """
 _RUN = """
 UPDATE run SET tail_id = ?, owner = ?, settle = ?, state = ?, status = ?, rounds = ?,
-  finished_at = ?, first_delta_mono = ?, finished_mono = ?, outcome = ?, reason = ?, usage_json = ?,
+  finished_at = ?, started_mono = ?, first_delta_mono = ?, finished_mono = ?, outcome = ?,
+  reason = ?, usage_json = ?,
   error_json = ?, continuation_json = ?, notices_json = ?, retry_json = ?
 WHERE thread_id = ? AND id = ?
 """
@@ -96,6 +97,7 @@ def _write_run(connection: apsw.Connection, thread_id: str, run: Run) -> None:
             encode_text(run.status),
             run.rounds,
             run.finished_at,
+            run.started_mono,
             run.first_delta_mono,
             run.finished_mono,
             None if run.outcome is None else run.outcome.value,
