@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from tui.core.errors import TickertapeError
-from tui.ui.composer import Composer
-from tui.ui.desk import Desk
 from tui.ui.leaving import Unsaved
 from tui.ui.session import OpenThread
 
@@ -22,24 +21,61 @@ _OFTEN = 0.15
 _PATIENCE = 2.0
 
 
+class Box(Protocol):
+    """Where the reader writes."""
+
+    @property
+    def text(self) -> str:
+        """What is in it."""
+        ...
+
+    def put_back(self, text: str) -> None:
+        """Put text in front of what is there."""
+        ...
+
+
+class Shelf(Protocol):
+    """Where drafts are kept, and the thread whose draft the box shows."""
+
+    thread: OpenThread
+
+    async def draft(self, key: str) -> str:
+        """What is kept under ``key``."""
+        ...
+
+    async def save_draft(self, key: str, text: str) -> None:
+        """Keep it."""
+        ...
+
+
 class Drafts:
     """What is in the box, and what else is unsent, by draft key.
 
     A draft on disk is: what is on its way under its key, then what the reader wrote since. The
-    methods that wait raise TickertapeError and may be repeated.
+    methods that wait raise TickertapeError and may be repeated. ``spawn`` runs what nobody waits
+    for, ``complain`` tells why it failed.
     """
 
     def __init__(
-        self, desk: Desk, composer: Composer, complain: Callable[[TickertapeError], None]
+        self,
+        desk: Shelf,
+        composer: Box,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        complain: Callable[[TickertapeError], None],
     ) -> None:
         self._desk = desk
         self._composer = composer
+        self._spawn = spawn
         self._complain = complain
         self._shown: OpenThread | None = None
         self._sending: defaultdict[str, list[str]] = defaultdict(list)
         # What belongs to a key whose thread is not on screen, as long as the disk says otherwise.
         self._left: dict[str, str] = {}
+        # What could not be sent, for keys of which only the disk knows the rest.
+        self._bounced: dict[str, str] = {}
         self._writing = asyncio.Lock()
+        self._waiting: Counter[str] = Counter()  # to write, by key
         self._due: asyncio.TimerHandle | None = None
         self._latest = 0.0
         self._refused = False
@@ -64,7 +100,7 @@ class Drafts:
             self._latest = time.monotonic() + _PAUSE
             self._wake_in(_PAUSE)
         else:
-            self._composer.run_worker(self._save_or_say_once(), group="draft")
+            self._spawn(self._save_or_say_once())
 
     async def _save_or_say_once(self) -> None:
         told, self._refused = self._refused, False
@@ -85,13 +121,11 @@ class Drafts:
         """Bring the draft of the thread on the desk back, before what was typed meanwhile."""
         thread, key = self._desk.thread, self._desk.thread.draft_key
         async with self._writing:
-            text = self._left.get(key)
-            if text is None:
-                text = await self._desk.draft(key)
+            text = "" if key in self._left else await self._desk.draft(key)
         if self._desk.thread is not thread or self._is_back:
             return
         self._shown = thread
-        self._left.pop(key, None)
+        text = _joined(self._bounced.pop(key, ""), self._left.pop(key, text))
         if text and text != self._composer.text:
             self._composer.put_back(text)
         if self._composer.text:
@@ -113,20 +147,22 @@ class Drafts:
             if not self._composer.text:
                 return
             await self.restore()
-        key, written = self._desk.thread.draft_key, None
-        while written != self._composer.text:
-            written = self._composer.text
-            await self._write(key)
-        if self._sending[key]:
-            self._left[key] = self._composer.text
+        written = None
+        # Both can change while it is written: by a key, and by a first message that arrives.
+        while written != (now := (self._desk.thread.draft_key, self._composer.text)):
+            written = now
+            await self._write(now[0])
+        key, text = now
+        if self._sending[key] or self._waiting[key]:
+            self._left[key] = text
 
     async def before_quitting(self) -> None:
         """The same, and whatever could not be written earlier, as far as it is possible now."""
         with contextlib.suppress(TickertapeError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await self.leave()
-                for key in list(self._left):
-                    await self._write(key)
+                for key in [*self._left, *self._bounced]:
+                    await self._give_back(key)
 
     def unsaved(self) -> Unsaved | None:
         """What is written and not sent, for whoever saves it when the screen is gone."""
@@ -155,8 +191,7 @@ class Drafts:
             # The first message gave the thread a draft of its own.
             self._left[key] = ""
             await self.save()
-        if self._knows(key):
-            await self._write(key)
+        await self._write(key)
 
     async def not_sent(self, key: str, text: str) -> None:
         """It was refused: back it goes, before whatever was written since."""
@@ -164,23 +199,41 @@ class Drafts:
         if self._desk.thread.draft_key == key:
             self._composer.put_back(text)
             return
-        if key not in self._left:
-            self._left[key] = await self._desk.draft(key)
-        self._left[key] = _joined(text, self._left[key])
-        await self._write(key)
+        self._bounced[key] = _joined(self._bounced.get(key, ""), text)
+        await self._give_back(key)
 
     # --- writing ---------------------------------------------------------------------------
 
-    def _knows(self, key: str) -> bool:
-        return key in self._left or (self._is_back and self._desk.thread.draft_key == key)
-
     async def _write(self, key: str) -> None:
+        self._waiting[key] += 1
+        try:
+            async with self._writing:
+                await self._write_now(key)
+        finally:
+            self._waiting[key] -= 1
+
+    async def _write_now(self, key: str) -> None:
+        own = self._own(key)
+        if own is None:
+            return  # its thread was left meanwhile, and that wrote it
+        text = _joined(*self._sending[key], own)
+        await self._desk.save_draft(key, text)
+        if not self._sending[key] and self._left.get(key) == text:
+            del self._left[key]
+
+    async def _give_back(self, key: str) -> None:
         async with self._writing:
-            on_screen = self._is_back and self._desk.thread.draft_key == key
-            own = self._composer.text if on_screen else self._left.get(key, "")
-            await self._desk.save_draft(key, _joined(*self._sending[key], own))
-            if not self._sending[key] and self._left.get(key) == own:
-                del self._left[key]
+            if key in self._bounced:
+                kept = "" if key in self._left else await self._desk.draft(key)
+                kept = self._left.get(key, kept)
+                self._left[key] = _joined(self._bounced.pop(key, ""), kept)
+        await self._write(key)
+
+    def _own(self, key: str) -> str | None:
+        """What the reader wrote under a key, or None when only the disk knows."""
+        if self._is_back and self._desk.thread.draft_key == key:
+            return self._composer.text
+        return self._left.get(key)
 
 
 def _joined(*texts: str) -> str:

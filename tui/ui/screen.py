@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import pairwise
 from typing import Any
 
 from textual.timer import Timer
@@ -249,13 +248,10 @@ class ThreadScreen(LayoutScreen):
                 self.run_worker(self._attempt(desk.mark_read(summary.id)), group="read")
 
     def _take_storage(self, states: list[Problem | None]) -> None:
-        for before, after in pairwise(states):
-            if before is not None and after is None:
-                self._report(before, _NOTICE_SECONDS)  # over already, but worth knowing
-        if states:
-            self._storage.show(states[-1])
-            if states[-1] is None and self._drafts is not None:
-                self._drafts.typed()
+        for problem in self._storage.take(states):
+            self._report(problem, _NOTICE_SECONDS)
+        if states and states[-1] is None and self._drafts is not None:
+            self._drafts.typed()  # what could not be written may be now
 
     def _take(self, item: LogItem, desk: Desk) -> None:
         thread = desk.thread
@@ -279,24 +275,14 @@ class ThreadScreen(LayoutScreen):
         self._ask_about(thread)
         self._queue.show(thread.queue(), answering=thread.active_run() is not None)
         told = wording.run_state(run, self._now(), elsewhere=self._is_elsewhere) if run else ""
-        self._status.show(target=self._target(desk), run=told)
+        self._status.show(target=wording.target(desk.profile), run=told)
         if self._seconds is not None:
             (self._seconds.resume if thread.active_run() else self._seconds.pause)()
 
     @property
     def _is_elsewhere(self) -> bool:
         """Whether another process answers in the open thread."""
-        summary = None if self._desk is None else self._threads.summary(self._desk.thread.id)
-        return summary is not None and summary.running and summary.elsewhere
-
-    def _target(self, desk: Desk) -> str:
-        profile = desk.profile
-        if profile is None:
-            return "no profile"
-        if profile.problem is not None:
-            return wording.problem_text(profile.problem)
-        parts = dict.fromkeys(filter(None, (profile.name, profile.model)))
-        return wording.one_line(" · ".join(parts))
+        return self._desk is not None and self._threads.is_elsewhere(self._desk.thread.id)
 
     def _ask_about(self, thread: OpenThread) -> None:
         had_focus = self._approval.has_focus_within

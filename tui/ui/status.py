@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from textual.content import Content
 from textual.widgets import Static
 
@@ -82,9 +85,12 @@ class StorageLine(Static):
         """Whether something waits to be written, and would be lost now."""
         return self._problem is not None and self._problem.code == StoreError.code
 
-    def show(self, problem: Problem | None) -> None:
-        """Tell the problem, or that there is none any more by going away."""
-        self._problem = problem
-        self.display = problem is not None
-        if problem is not None:
-            self.update(Content(f"! {wording.problem_text(problem)}"))
+    def take(self, states: Sequence[Problem | None]) -> list[Problem]:
+        """Show the last of these; returns problems that are over, which nobody has seen."""
+        if not states:
+            return []
+        self._problem = states[-1]
+        self.display = self._problem is not None
+        if self._problem is not None:
+            self.update(Content(f"! {wording.problem_text(self._problem)}"))
+        return [each for each, after in pairwise(states) if each is not None and after is None]

@@ -7,6 +7,7 @@ from datetime import datetime
 from tui.core.events import RetryScheduled
 from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
 from tui.core.sanitise import sanitise
+from tui.core.services import ProfileInfo
 from tui.core.thread import Run, ToolCall
 
 SYMBOLS = {
@@ -41,6 +42,16 @@ def thread_title(title: str, *, private: bool = False) -> str:
     """A thread's title on one safe line; a private one is marked."""
     mark = f"{PRIVATE_MARK} " if private else ""
     return mark + (one_line(title, 200) or UNTITLED)
+
+
+def target(profile: ProfileInfo | None) -> str:
+    """Where messages go, or why they cannot."""
+    if profile is None:
+        return "no profile"
+    if profile.problem is not None:
+        return problem_text(profile.problem)
+    parts = dict.fromkeys(filter(None, (profile.name, profile.model)))
+    return one_line(" · ".join(parts))
 
 
 def ago(then: float, now: float) -> str:

@@ -115,6 +115,11 @@ class ThreadsPane(Vertical):
         """What is known about a thread."""
         return self._summaries.get(thread_id)
 
+    def is_elsewhere(self, thread_id: ThreadId) -> bool:
+        """Whether another process answers in this thread."""
+        summary = self._summaries.get(thread_id)
+        return summary is not None and summary.running and summary.elsewhere
+
     def neighbour(self, step: int) -> ThreadId | None:
         """The thread ``step`` places below the current one; the newest from a thread not listed."""
         if not self._order:
