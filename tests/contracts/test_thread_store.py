@@ -313,6 +313,14 @@ async def test_what_was_left_to_the_next_start_is_found_there(store: OwnedStore)
     assert summaries["thread-2"].running
     assert not summaries["thread-2"].interrupted
     store.append(again.ended("run-of-thread-2"))
+    # What is over does not go on, and what was left behind another run stays as it is.
+    store.append([again.add(e.RunResumed(owner=store.owner), "run-of-thread-2")])
+    first = await store.load("thread-0")
+    assert first is not None
+    store.append(LogBuilder.going_on(first).started("r9", store.owner))
+    assert list(await store.unsettled()) == []
+    summaries = {each.id: each for each in await store.threads()}
+    assert not summaries["thread-2"].running
     final = await store.load("thread-2")
     assert final is not None
     assert everything(final) == everything(again.live)

@@ -193,6 +193,21 @@ async def test_who_claims_again_writes_again(
     assert everything(final) == everything(again.live)
 
 
+async def test_what_another_process_holds_is_not_recovered(
+    here: SqliteThreadStore, there: SqliteThreadStore
+) -> None:
+    """Its numbers belong to the holder, whatever it writes there."""
+    build = LogBuilder()
+    await there.claim("thread-1")
+    there.append([*build.created(), *build.asked(), *build.started(owner="gone")])
+    await there.barrier()
+    assert list(await here.recover()) == []
+    there.append(build.ended())
+    loaded = await there.load("thread-1")
+    assert loaded is not None
+    assert everything(loaded) == everything(build.live)
+
+
 async def test_a_deleted_thread_is_lost_to_its_holder(
     here: SqliteThreadStore, there: SqliteThreadStore
 ) -> None:
