@@ -109,6 +109,10 @@ class Following:
         """Wait for more, fold it in, return what came."""
         await self._arrived.wait()
         self._arrived.clear()
+        return self.take()
+
+    def take(self) -> list[Envelope]:
+        """Fold in what has come so far, and return it."""
         came: list[Envelope] = []
         for item in self._feed.drain():
             if isinstance(item, Envelope):

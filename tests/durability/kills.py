@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -83,13 +84,14 @@ def run(count: int, seed: int, jobs: int, base: str) -> list[Report]:
 
 def table(reports: Sequence[Report]) -> str:
     """A line a kind: kills, words shown, the oldest word that was lost, what was found."""
-    lines = [f"{'kind':22} {'kills':>5} {'words':>7} {'lost ms':>8}  found"]
+    lines = [f"{'kind':24} {'kills':>5} {'words':>7} {'lost ms':>8}  found"]
     for kind in KINDS:
         of_kind = [r.verdict for r in reports if r.kind == kind.name and r.verdict is not None]
         shown = sum(verdict.words for verdict in of_kind)
         lost = max((verdict.lost for verdict in of_kind), default=0.0)
-        found = ", ".join(sorted({verdict.found for verdict in of_kind}))
-        lines.append(f"{kind.name:22} {len(of_kind):5} {shown:7} {lost * 1000:8.0f}  {found}")
+        found = Counter(verdict.found for verdict in of_kind).most_common()
+        states = "; ".join(f"{times} {state}" for state, times in found)
+        lines.append(f"{kind.name:24} {len(of_kind):5} {shown:7} {lost * 1000:8.0f}  {states}")
     return "\n".join(lines)
 
 

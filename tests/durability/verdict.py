@@ -58,7 +58,7 @@ async def _judge(scene: Scene) -> Verdict:
             check_shown(victim, transcript)
         check_sound(transcript, scene.home)
     await check_reports(scene, before)
-    found = ", ".join(describe(transcript) for transcript in before.values()) or "nothing"
+    found = describe(scene, before.values())
     then = "a new thread"
     async with front(scene.home) as reader:
         for thread_id in before:
@@ -157,14 +157,20 @@ def stored_words(transcripts: Iterable[Transcript], run_id: str | None = None) -
     }
 
 
-def describe(transcript: Transcript) -> str:
-    """In what state a thread was found: that of its last run, its call, its queue."""
+def describe(scene: Scene, stored: Iterable[Transcript]) -> str:
+    """How things were found: of each thread the state of its last run, its last call, its queue."""
+    if scene.untouched:
+        says = [each.get("says") for each, _ in scene.victims[0].reports]
+        return "done" if "done" in says else "cut short"
+    return ", ".join(map(_describe_one, stored)) or "nothing"
+
+
+def _describe_one(transcript: Transcript) -> str:
     run = transcript.latest_run()
     if run is None:
         return "no run"
     calls = [call.state.value for call in transcript.calls_of(run.id)]
-    words = [run.state.value, *calls[-1:], *(["queue"] if transcript.queue else [])]
-    return "/".join(words)
+    return "/".join([run.state.value, *calls[-1:], *(["queue"] if transcript.queue else [])])
 
 
 async def go_on(scene: Scene, reader: Front, thread_id: ThreadId) -> str:
