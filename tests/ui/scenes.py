@@ -11,7 +11,9 @@ from tests.ui.driving import LARGE, SMALL, WIDE, settle, until
 from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
 from tui.core.models import Outcome, PartKind, Problem, ThreadSummary, Usage
+from tui.core.services import ProfileInfo, SendMessage
 from tui.ui import themes
+from tui.ui.composer import Composer
 from tui.ui.leaving import Leaving
 
 ANSWER = """It is **14:05 in Tokyo** and **07:05 in Paris**, and 17 * 23 = 391.
@@ -159,6 +161,124 @@ async def approval(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     await pilot.press(*"and then")
 
 
+def interrupted(backend: FakeBackend) -> None:
+    """After a restart: an answer that broke off, and a call that had started."""
+    library(backend)
+    run = begin(backend)
+    backend.clock += 0.4
+    run.output(run.call("current_time", '{"timezone": "Asia/Tokyo"}'), "14:05", took=0.12)
+    started = run.call("send_mail", '{"to": "ada@example.org", "subject": "Tuesday"}')
+    run.emit(e.ToolStarted(call_id=started))
+    run.call("search_flights", '{"from": "NRT", "legs": [{"to": "CDG", "cabin": "eco', end=False)
+    run.emit(e.RunInterrupted())
+    at = backend.clock
+    backend.summarise(
+        ThreadSummary(
+            id="t1", title="Clocks and products", created_at=at, updated_at=at, interrupted=True
+        )
+    )
+
+
+def approval_after_restart(backend: FakeBackend) -> None:
+    """A call that waited for a decision when its process ended."""
+    library(backend)
+    run = begin(backend)
+    call = run.call("send_mail", '{"to": "ada@example.org", "subject": "Tuesday", "cc": []}')
+    run.emit(e.ApprovalRequested(call_id=call))
+    run.emit(e.RunInterrupted())
+
+
+async def queued(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """Two messages wait for the answer; the reader writes a third."""
+    await streaming(pilot, backend)
+    await settle(pilot)
+    for text in ("And in Reykjavík?", "Put all three into one table, sorted by offset."):
+        await pilot.press(*text, "enter")
+        await until(pilot, lambda: not pilot.app.screen.query_one(Composer).text)
+    await pilot.press(*"then")
+
+
+async def queue_kept(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """The answer was stopped; what waited still does."""
+    run = begin(backend)
+    run.text("It is 14:05 in Tokyo and")
+    backend.clock += 2
+    command = SendMessage(
+        thread_id="t1", message_id="q1", run_id="x1", text="And in Reykjavík?", queue=True
+    )
+    await backend.send(command)
+    run.finish(Outcome.CANCELLED)
+
+
+def library_of_a_server(backend: FakeBackend) -> None:
+    """The same threads, and a profile whose server goes on without the app."""
+    library(backend)
+    backend.more_profiles = (ProfileInfo(name="work", protocol="assistants"),)
+
+
+async def quitting(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """Two answers are still being written."""
+    await streaming(pilot, backend)
+    at = backend.clock
+    backend.summarise(
+        ThreadSummary(
+            id="t1",
+            title="Clocks and products",
+            created_at=at,
+            updated_at=at,
+            running=True,
+            profile="work",
+        )
+    )
+    await settle(pilot)
+    await pilot.press("ctrl+q")
+
+
+async def private(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """A private thread with an answer in it."""
+    await pilot.press("alt+n")
+    await settle(pilot)
+    await pilot.press(*"A surprise party?", "enter")
+    await until(pilot, lambda: backend.commands)
+    run = backend.begin(backend.sent().thread_id, "p1")
+    run.text("On a Tuesday nobody expects one.")
+    backend.clock += 1.2
+    run.finish()
+
+
+async def not_saved(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """The disk is full while an answer comes."""
+    await streaming(pilot, backend)
+    backend.trouble(
+        Problem(
+            code="store",
+            message="The disk is full, so /home/ada/.local/share/tickertape.db cannot take more.",
+            hint="Free some space; what is not saved yet is kept in memory and tried again.",
+        )
+    )
+
+
+async def elsewhere(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """Another process answers in the open thread."""
+    await streaming(pilot, backend)
+    at = backend.clock
+    backend.summarise(
+        ThreadSummary(
+            id="t1",
+            title="Clocks and products",
+            created_at=at,
+            updated_at=at,
+            running=True,
+            elsewhere=True,
+        )
+    )
+
+
+async def lighter(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """The bar about an interrupted answer, and a private frame, in the other theme."""
+    await pilot.press("f3")
+
+
 async def failed(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """A tool that failed, then a server that did."""
     run = begin(backend)
@@ -236,4 +356,13 @@ SCENES: tuple[Scene, ...] = (
     *_sizes("inspector-overlay", library, inspector_overlay, SMALL),
     *_sizes("light", answered, light, WIDE),
     *_sizes("keys", answered, keys, WIDE),
+    *_sizes("interrupted", interrupted, still, SMALL, WIDE, LARGE),
+    *_sizes("interrupted-light", interrupted, lighter, WIDE),
+    *_sizes("approval-after-restart", approval_after_restart, still, SMALL, WIDE),
+    *_sizes("queued", library, queued, SMALL, WIDE),
+    *_sizes("queue-kept", library, queue_kept, SMALL, WIDE),
+    *_sizes("quitting", library_of_a_server, quitting, SMALL, WIDE),
+    *_sizes("private", library, private, SMALL, WIDE),
+    *_sizes("not-saved", library, not_saved, SMALL, WIDE),
+    *_sizes("elsewhere", library, elsewhere, SMALL, WIDE),
 )

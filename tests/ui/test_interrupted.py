@@ -111,7 +111,7 @@ async def test_deciding_about_a_call_goes_on_with_the_run() -> None:
     run.emit(e.RunInterrupted())
     async with running(backend, SMALL) as pilot:
         await until(pilot, lambda: "send_mail" in text_of(pilot, "#approval"))
-        assert "your decision goes on with the answer" in text_of(pilot, "#approval")
+        assert "deciding goes on with the answer" in text_of(pilot, "#approval")
         assert not bar(pilot)
         await pilot.press("f8")
         await until(pilot, lambda: call in backend.decisions)

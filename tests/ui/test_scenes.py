@@ -41,7 +41,34 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
     "inspector-overlay": {"#inspector": ("search_flights", "NRT")},
     "light": {"#chat": ("Both cities were asked at the same moment",), "#status": ("412 in",)},
     "keys": {},
+    "interrupted": {
+        "#chat": ("! send_mail started; whether", "□ search_flights cut off", "Interrupted:"),
+        "#interrupted": ("F8 go on, F5 try again, F9 leave it", "not run again: send_mail"),
+        "#status": ("Interrupted",),
+    },
+    "interrupted-light": {"#interrupted": ("F8 go on",)},
+    "approval-after-restart": {
+        "#approval": ("Run send_mail?", "deciding goes on", '"to": "ada@example.org"'),
+        "#chat": ("Interrupted: Tickertape ended",),
+    },
+    "queued": {
+        "#queue": ("after this answer", "1 And in Reykjavík?", "2 Put all three"),
+        "#composer": ("then",),
+    },
+    "queue-kept": {
+        "#queue": ("Enter sends the first, ↑ takes one back.", "1 And in Reykjavík?"),
+        "#chat": ("Cancelled",),
+    },
+    "quitting": {},
+    "private": {
+        "#chat": ("◇ A surprise party?", "On a Tuesday nobody"),
+        "#composer": ("Private: not on disk, gone when Tickertape ends",),
+    },
+    "not-saved": {"#storage": ("The disk is full", "kept in memory and tried again.")},
+    "elsewhere": {"#status": ("Another Tickertape is answering here",)},
 }
+# Dialogs have no pane of their own to look into.
+DIALOGS = {"keys": "Approve the tool call", "quitting": "2 answers are still being written."}
 FOCUS = {
     "threads-overlay-80x24": "thread-list",
     "inspector-overlay-80x24": "calls",
@@ -55,8 +82,8 @@ def _assert_reads(pilot: Pilot[Leaving], scene: Scene) -> None:
         said = " ".join(text_of(pilot, selector).split())
         for text in texts:
             assert text in said, f"{text!r} is missing in {selector}:\n{screen_text(pilot)}"
-    if kind == "keys":
-        assert "Approve the tool call" in screen_text(pilot)
+    if kind in DIALOGS:
+        assert DIALOGS[kind] in screen_text(pilot)
     else:
         assert focused(pilot) == FOCUS.get(scene.name, "composer")
         assert status(pilot)

@@ -14,6 +14,7 @@ from tui.core.errors import NotFoundError
 from tui.core.models import ThreadSummary
 from tui.ui.composer import Composer
 from tui.ui.leaving import Leaving
+from tui.ui.threads.pane import ThreadsPane
 
 
 def three() -> FakeBackend:
@@ -134,6 +135,8 @@ async def test_a_new_thread_is_empty_and_lives_only_once_something_is_sent() -> 
         await until(pilot, lambda: len(listed(pilot)) == 4)
         assert backend.sent().thread_id not in ("t1", "t2", "t3")
         await until(pilot, lambda: backend.remembered["thread"] == backend.sent().thread_id)
+        under_cursor = pilot.app.screen.query_one(ThreadsPane).highlighted
+        assert under_cursor == backend.sent().thread_id
 
 
 async def test_rename_by_key() -> None:

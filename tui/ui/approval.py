@@ -18,8 +18,10 @@ from tui.core.thread import ToolCall
 from tui.ui import wording
 from tui.ui.arguments import PrettyArguments
 
-_GOES_ON = "Interrupted; your decision goes on with the answer."
+_GOES_ON = "Interrupted: deciding goes on with the answer."
 _SHARE = 0.4
+# Characters of arguments in the bar; who has to read more needs more room.
+_MOST = 4000
 # The border and the question.
 _FRAME_ROWS = 3
 
@@ -113,5 +115,9 @@ class ApprovalBar(Vertical):
 
 def _arguments_text(call: ToolCall) -> Content:
     # Laid out but otherwise as written: parsing and printing again would hide a repeated key.
-    lines = PrettyArguments(str(call.arguments)).lines
-    return Content("\n".join(sanitise(line.text) for line in lines))
+    text = str(call.arguments)
+    lines = [sanitise(line.text) for line in PrettyArguments(text[:_MOST]).lines]
+    if len(text) > _MOST:
+        hidden = f"{len(text) - _MOST:,} of {len(text):,} characters are not shown here"
+        lines.append(f"… {hidden}; the inspector has all of them (Ctrl+O).")
+    return Content("\n".join(lines))

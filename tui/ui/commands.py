@@ -127,14 +127,14 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         action="approve",
-        title="Approve the tool call, or go on with an interrupted answer",
+        title="Approve the tool call, or go on",
         help="Let the tool call that waits run; without one, go on with what was interrupted",
         keys="f8",
         priority=True,
     ),
     Command(
         action="deny",
-        title="Deny the tool call, or leave an interrupted answer",
+        title="Deny the tool call, or leave it be",
         help="Refuse the tool call that waits; without one, leave what was interrupted as it is",
         keys="f9",
         priority=True,

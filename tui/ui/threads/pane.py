@@ -143,7 +143,9 @@ class ThreadsPane(Vertical):
 
     def _rebuild(self) -> None:
         under_cursor = self.highlighted or self._current
-        self._order = self._sorted()
+        before, self._order = self._order, self._sorted()
+        if self._current in self._order and self._current not in before:
+            under_cursor = self._current  # the thread on screen has just got its place
         self._changed.clear()
         self._none.display = not self._order
         self._list.display = bool(self._order)
