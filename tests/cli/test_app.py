@@ -123,6 +123,8 @@ def test_quit_in_the_middle_of_an_answer_leaves_a_clean_terminal(
     terminal.type("Tell me about tides at length\r")
     terminal.wait_for("Assistant")
     terminal.type("\x11")
+    terminal.wait_for("still being written")
+    terminal.type("c")  # cancel and quit
     assert terminal.wait_exit() == 0
     assert terminal.modes() == terminal.before
     again = _open(terminals)

@@ -368,14 +368,13 @@ def test_a_dumb_terminal_is_a_sentence(opened: Open) -> None:
     assert b"\x1b" not in terminal.raw
 
 
-@pytest.mark.parametrize(
-    ("size", "environ"),
-    [((1, 1), {}), ((60, 20), {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})],
-)
-def test_it_works_in(opened: Open, size: tuple[int, int], environ: dict[str, str]) -> None:
-    terminal = opened(columns=size[0], rows=size[1], environ=environ, ready="")
-    while "2004" not in terminal.left_on():  # before that, Enter is only a new line
+def test_a_terminal_of_one_cell(opened: Open) -> None:
+    terminal = opened(columns=1, rows=1, ready="")
+    while "2004" not in terminal.left_on():
         terminal.settle(0.1)
+    terminal.resize(80, 24)
+    terminal.wait_for(_READY)
+    terminal.resize(1, 1)
     terminal.type("What is 17*23?\r")
     terminal.settle()
     terminal.resize(80, 24)
@@ -384,6 +383,18 @@ def test_it_works_in(opened: Open, size: tuple[int, int], environ: dict[str, str
     terminal.type("\x11")
     assert terminal.wait_exit() == 0
     assert _is_clean(terminal)
+
+
+def test_a_locale_without_letters(opened: Open) -> None:
+    bare = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    terminal = opened(environ=bare)
+    terminal.type("What is 17*23?\r")
+    terminal.wait_for("391")
+    terminal.wait_for("Done")
+    terminal.type("\x11")
+    assert terminal.wait_exit() == 0
+    assert _is_clean(terminal)
+    assert terminal.raw.isascii()
 
 
 def test_standard_error_may_go_elsewhere(opened: Open, home: Path) -> None:
