@@ -24,7 +24,7 @@ _VALUES = st.one_of(
 _ROWS = st.lists(st.tuples(_LONG, _VALUES, _VALUES), min_size=1, max_size=30)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(rows=_ROWS, keyed=st.booleans(), size=st.sampled_from([512, 1024, 4096]))
 def test_every_row_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory,
@@ -55,7 +55,7 @@ def _typed(row: tuple[Value, ...]) -> tuple[tuple[str, Value], ...]:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=12))
 def test_the_log_counts_as_far_as_sqlite_itself_would_apply_it(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool]]

@@ -58,8 +58,10 @@ def open_store(path: Path) -> Opened:
         except StoreError:
             writing.close()
             raise
-    except BaseException:
+    except BaseException as error:
         presence.release()
+        if isinstance(error, OSError):
+            raise store_error(error, path) from error
         raise
     return Opened(presence=presence, writing=writing, reading=reading, notice=notice)
 

@@ -89,12 +89,18 @@ def others(path: Path) -> str:
 
 
 def living(path: Path) -> list[str]:
-    """The process numbers of those that hold an owner's lock beside ``path``; "" if unknown."""
+    """The process numbers of those that hold an owner's lock beside ``path``; "" if unknown.
+
+    Raises StoreError when that cannot be seen.
+    """
     found = []
-    for lock in sorted((path.parent / "owners").glob("*.lock")):
-        if is_alive(lock.parent, lock.stem):
-            with contextlib.suppress(OSError):
-                found.append(lock.read_text(errors="replace").partition(" ")[0].strip())
+    try:
+        for lock in sorted((path.parent / "owners").glob("*.lock")):
+            if is_alive(lock.parent, lock.stem):
+                with contextlib.suppress(FileNotFoundError):
+                    found.append(lock.read_text(errors="replace").partition(" ")[0].strip())
+    except OSError as error:
+        raise store_error(error, path) from error
     return [each if each.isdecimal() else "" for each in found]
 
 
