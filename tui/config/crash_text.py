@@ -6,7 +6,6 @@ so its message is left out unless that is allowed.
 
 from __future__ import annotations
 
-import importlib.metadata
 import linecache
 import os
 import platform
@@ -57,6 +56,9 @@ def _terminal() -> str:
 
 
 def _versions() -> Iterator[str]:
+    # Imported here: it takes as long as the rest of the command line, and most starts need none.
+    import importlib.metadata
+
     for name in _PACKAGES:
         try:
             yield f"{name} {importlib.metadata.version(name)}"
