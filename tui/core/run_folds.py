@@ -97,7 +97,9 @@ def _approval_requested(t: Transcript, env: e.Envelope, event: e.ApprovalRequest
     call = call_of(t, env, event.call_id)
     if call is not None and call.decision is None and not call.finished:
         call.state = ToolState.APPROVAL
-        _update_waiting(t, env)
+        run = run_of(t, env)
+        if run is not None and run.state is RunState.RUNNING:
+            run.state = RunState.WAITING
 
 
 def _approval_decided(t: Transcript, env: e.Envelope, event: e.ApprovalDecided) -> None:
@@ -105,9 +107,11 @@ def _approval_decided(t: Transcript, env: e.Envelope, event: e.ApprovalDecided) 
     if call is None or call.decision is not None:
         return
     call.decision = event.decision
+    was_asked = call.state is ToolState.APPROVAL
     if not call.finished:
         call.state = ToolState.WAITING if event.decision.approved else ToolState.DENIED
-    _update_waiting(t, env)
+    if was_asked:  # for any other call a look at all of them would find nothing new
+        _update_waiting(t, env)
 
 
 def _update_waiting(t: Transcript, env: e.Envelope) -> None:

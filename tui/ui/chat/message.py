@@ -9,10 +9,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.core.models import PartId, Role, RunId
-from tui.core.thread import Message, Run
+from tui.core.thread import Message, Part, Run
 from tui.core.transcript import Transcript
 from tui.ui import wording
 from tui.ui.chat.parts import AnswerPart, PartWidget, ReasoningPart, part_widget
+
+# So many tool calls of one message have a line of their own here.
+MOST_TOOLS = 50
 
 _LABELS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
 
@@ -27,45 +30,68 @@ class MessageView(Vertical):
         self._widgets: dict[PartId, PartWidget] = {}
         self._headed = headed
         self._ready = False
+        self._tools = 0
+        self._more = Static(markup=False, classes="part more")
+        self._left_out: set[PartId] = set()
 
     def compose(self) -> Iterator[Static | PartWidget]:
         """The author, then the parts in their order."""
         if self._headed:
             label = wording.one_line(self._message.author, 40) or _LABELS[self._message.role]
             yield Static(label, markup=False, classes="author")
-        for part in self._message.parts:
-            yield self._widget(part.id)
+        self._more.display = False
+        yield from (self._widget(part) for part in self._message.parts if self._has_room(part))
+        yield self._more
 
     def on_mount(self) -> None:
         """Parts may have come between composing and now."""
         self._ready = True
         self.sync_all()
 
-    def _widget(self, part_id: PartId) -> PartWidget:
-        part = next(part for part in self._message.parts if part.id == part_id)
+    def _has_room(self, part: Part) -> bool:
+        """Whether it is shown here; a message may hold more calls than a screen can."""
+        if part.tool is None:
+            return True
+        if self._tools < MOST_TOOLS:
+            self._tools += 1
+            return True
+        self._left_out.add(part.id)
+        return False
+
+    def _widget(self, part: Part) -> PartWidget:
         widget = part_widget(part, self._run, markdown=self._message.role is Role.ASSISTANT)
         if isinstance(widget, AnswerPart) and part is not self._message.parts[0]:
             widget.add_class("-apart")
-        self._widgets[part_id] = widget
+        self._widgets[part.id] = widget
         return widget
 
-    def sync(self, part_id: PartId) -> None:
+    def sync(self, part: Part) -> None:
         """Show a part as it is now; a part that is new gets its place among the others."""
-        if (known := self._widgets.get(part_id)) is not None:
+        if (known := self._widgets.get(part.id)) is not None:
             if known.is_mounted:
                 known.sync()
             return
-        if not self._ready:
+        if not self._ready or part.id in self._left_out:
             return
-        order = [part.id for part in self._message.parts]
-        later = (self._widgets.get(key) for key in order[order.index(part_id) + 1 :])
-        before = next((widget for widget in later if widget is not None), None)
-        self.mount(self._widget(part_id), before=before)
+        if not self._has_room(part):
+            self._say_more()
+            return
+        order = [each.id for each in self._message.parts]
+        later = (self._widgets.get(key) for key in order[order.index(part.id) + 1 :])
+        before = next((widget for widget in later if widget is not None), self._more)
+        self.mount(self._widget(part), before=before)
+
+    def _say_more(self) -> None:
+        calls = wording.count(len(self._left_out), "more tool call")
+        self._more.update(f"… {calls}; the inspector has all of them (Ctrl+O)")
+        self._more.display = bool(self._left_out)
 
     def sync_all(self) -> None:
         """Show every part as it is now."""
         for part in self._message.parts:
-            self.sync(part.id)
+            self.sync(part)
+        if self._left_out:
+            self._say_more()
 
     def reasoning(self) -> list[ReasoningPart]:
         """The folded lines in it."""

@@ -258,9 +258,8 @@ class ChatView(Vertical):
 
     def _sync_part(self, part_id: PartId) -> None:
         part = self._transcript.parts.get(part_id)
-        view = None if part is None else self._messages.get(part.message_id)
-        if view is not None:
-            view.sync(part_id)
+        if part is not None and (view := self._messages.get(part.message_id)) is not None:
+            view.sync(part)
 
     def _sync_call(self, key: tuple[RunId, CallId]) -> None:
         call = self._transcript.calls.get(key)

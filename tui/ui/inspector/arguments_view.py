@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from tui.core.sanitise import escape_invisible
-from tui.ui.inspector.document import Document
-from tui.ui.inspector.lines import LineWidget, ScreenRow, Scroll, text_rows, thumb_rows
+from tui.ui.inspector.document import MOST, Document
+from tui.ui.inspector.lines import (
+    WORK_SECONDS,
+    LineWidget,
+    ScreenRow,
+    Scroll,
+    text_rows,
+    thumb_rows,
+)
 from tui.ui.wording import one_line
 
 
@@ -56,8 +64,11 @@ class ArgumentsView(LineWidget):
 
     def lay_out(self, width: int, height: int) -> list[ScreenRow]:
         """The title, what is wrong with the text if something is, and the rows in view."""
-        head = self._head(width)[: max(0, height - 1)]
         rows = self._document.rows(width - 2)
+        self._document.work(time.monotonic() + WORK_SECONDS)
+        if self._document.behind:
+            self.repaint_soon()
+        head = self._head(width)[: max(0, height - 1)]
         height -= len(head)
         first = self._scroll.first(len(rows), height)
         marks = thumb_rows(first, len(rows), height)
@@ -70,6 +81,9 @@ class ArgumentsView(LineWidget):
     def _head(self, width: int) -> list[ScreenRow]:
         title = one_line(self._title)
         head = [ScreenRow(((f" {title}", "note"),), "head")] if title else []
+        if hidden := self._document.hidden:
+            told = f"the first {MOST:,} characters; c copies the {hidden:,} more"
+            head += text_rows(told, width)
         problem = self._document.problem
         return [*head, *(text_rows(problem, width, "bad") if problem else ())]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from tui.core.sanitise import escape_invisible, sanitise
 from tui.core.thread import ToolCall
 from tui.core.transcript import Transcript
 from tui.ui.inspector.card import Card
-from tui.ui.inspector.lines import LineWidget, ScreenRow, text_rows
+from tui.ui.inspector.lines import WORK_SECONDS, LineWidget, ScreenRow, text_rows
 from tui.ui.inspector.stack import Slot, arrange
 
 _NOTHING_YET = (
@@ -82,7 +83,9 @@ class CallsView(LineWidget):
             if card := self._by_call.get(event.call_id):
                 card.more_printed(event.text)
         elif isinstance(event, e.PartStarted):
-            self._find_calls()
+            part = self._transcript.parts.get(event.part_id)
+            if part is not None and part.tool is not None:
+                self._add_call(part.tool)
         else:
             for card in self._settled_by(event):
                 card.check()
@@ -108,12 +111,15 @@ class CallsView(LineWidget):
     def _find_calls(self) -> None:
         if self._run_id is None:
             return
-        run = self._transcript.runs.get(self._run_id)
         for call in self._transcript.calls_of(self._run_id):
-            if call.part_id not in self._by_part:
-                card = Card(call, run, self._transcript.parts[call.part_id].message_id)
-                self._cards.append(card)
-                self._by_part[call.part_id] = self._by_call[call.call_id] = card
+            self._add_call(call)
+
+    def _add_call(self, call: ToolCall) -> None:
+        if call.part_id not in self._by_part:
+            run = self._transcript.runs.get(call.run_id)
+            card = Card(call, run, self._transcript.parts[call.part_id].message_id)
+            self._cards.append(card)
+            self._by_part[call.part_id] = self._by_call[call.call_id] = card
 
     # --- showing ---------------------------------------------------------------------------
 
@@ -123,10 +129,15 @@ class CallsView(LineWidget):
             self._slots = []
             return text_rows(self._empty(), width)
         focus = self._selected or self._cards[-1]
+        until = time.monotonic() + WORK_SECONDS
+        batch = [place for place, card in enumerate(self._cards) if card.batch == focus.batch]
+        if len(batch) > height:
+            batch = [self._cards.index(focus)]  # the others have no room
+        if any(self._cards[place].work(until) for place in batch):
+            self.repaint_soon()
         needs = {
-            place: card.need(width, selected=card is self._selected)
-            for place, card in enumerate(self._cards)
-            if card.batch == focus.batch
+            place: self._cards[place].need(width, selected=self._cards[place] is self._selected)
+            for place in batch
         }
         chosen = self._cards.index(focus) if self._selected else None
         self._slots = arrange(len(self._cards), needs, height, chosen=chosen)

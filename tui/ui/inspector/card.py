@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from tui.core.models import MessageId, ToolOrigin, ToolState
 from tui.core.thread import Run, ToolCall
-from tui.ui.inspector.document import Document, output_document
+from tui.ui.inspector.document import MOST, Document, output_document
 from tui.ui.inspector.lines import ScreenRow, Scroll, Tone, thumb_rows
 from tui.ui.inspector.measure import characters, duration
 from tui.ui.inspector.rows import Rows
@@ -21,6 +21,8 @@ _WIDE = 56
 # A name up to this long is worth more than the size or the duration.
 _WHOLE_NAME = 20
 _GUTTER = 2
+# Characters of what is said about a call; ids and reasons come from elsewhere, too.
+_NOTE = 2000
 _ROOM_FOR_TIMES = 3
 _TONES: dict[ToolState, Tone] = {
     ToolState.STREAMING: "active",
@@ -84,6 +86,13 @@ class Card:
         if self._arguments is not None:
             self._arguments.replace(str(self.call.arguments))
         self._output = None
+
+    def work(self, until: float) -> bool:
+        """Lay out what is still to be, until that moment; whether something is left."""
+        documents = [each for each in (self._arguments, self._printed, self._output) if each]
+        for document in documents:
+            document.work(until)
+        return any(document.behind for document in documents)
 
     def scroll(self, by: int, height: int, width: int, *, selected: bool) -> None:
         """The reader moves what is shown in ``height`` rows; at its end it follows again."""
@@ -159,13 +168,16 @@ class Card:
         arguments = self._argument_document()
         if len(arguments.raw):
             sections.append(_Section(arguments.rows(inner), _BAR, "gutter"))
+            sections += _left_out(arguments, inner)
         if arguments.problem:
             sections.append(_Section(_wrapped(arguments.problem, inner), "✗ ", "bad", "bad"))
         if len(self.call.printed):
             sections.append(_Section(self._printed_document().rows(inner), "┄ ", "gutter", "note"))
         if len(self.call.output):
             bad = self.call.is_error or self.call.state is ToolState.FAILED
-            rows = self._output_document().rows(inner)
+            output = self._output_document()
+            rows = output.rows(inner)
+            sections += _left_out(output, inner)
             sections.append(_Section(rows, "✗ " if bad else "→ ", "bad" if bad else "good"))
         return sections
 
@@ -248,8 +260,15 @@ def _slice(sections: Sequence[_Section], first: int, height: int, bar: Tone) -> 
         first = max(0, first - count)
 
 
+def _left_out(document: Document, width: int) -> list[_Section]:
+    if not document.hidden:
+        return []
+    text = f"the first {MOST:,} characters; {document.hidden:,} more can be copied"
+    return [_Section(_wrapped(text, width), _BAR, "gutter", "note")]
+
+
 def _wrapped(text: str, width: int) -> Rows:
-    return Document(text, plain=True).rows(width)
+    return Document(text[:_NOTE], plain=True).rows(width)
 
 
 def _word(call: ToolCall, width: int, *, live: bool) -> str:

@@ -14,6 +14,7 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.ui.arguments import Kind
@@ -28,6 +29,9 @@ _NAMES = (
 )
 _THUMB = "▐"
 _WHEEL_ROWS = 3
+# How long a frame may lay out what is still to be laid out, and when the next one does.
+WORK_SECONDS = 0.02
+_SOON_SECONDS = 1 / 30
 
 
 class ScreenRow(NamedTuple):
@@ -77,6 +81,7 @@ class LineWidget(Widget, can_focus=True):
         self._screen_rows: list[ScreenRow] = []
         self._strips: dict[int, Strip] = {}
         self._styles: dict[tuple[str, Tone], Style] = {}
+        self._soon: Timer | None = None
 
     class Copied(Message):
         """The reader put this many characters on the clipboard; none: there was nothing."""
@@ -117,6 +122,15 @@ class LineWidget(Widget, can_focus=True):
         for _, run in groupby(enumerate(changed), key=lambda pair: pair[1] - pair[0]):
             rows = [y for _, y in run]
             self.refresh(Region(0, rows[0], width, len(rows)))
+
+    def repaint_soon(self) -> None:
+        """Not all could be laid out in this frame; another one comes by itself."""
+        if self._soon is None:
+            self._soon = self.set_timer(_SOON_SECONDS, self._repaint_more)
+
+    def _repaint_more(self) -> None:
+        self._soon = None
+        self.repaint()
 
     def on_resize(self) -> None:
         """Everything is wrapped anew."""
