@@ -240,10 +240,10 @@ async def test_cancel_while_the_message_is_being_written_down() -> None:
     world = World(said("never"))
     barrier, told = world.store.barrier, asyncio.Event()
 
-    async def slow_disk() -> None:
+    async def slow_disk(thread_id: str = "") -> None:
         told.set()
         await asyncio.sleep(0.01)
-        await barrier()
+        await barrier(thread_id)
 
     world.store.barrier = slow_disk  # type: ignore[method-assign]  # for this test only
     sending = asyncio.create_task(world.send())

@@ -191,8 +191,8 @@ async def test_a_checkpoint_puts_the_continuation_on_disk_before_the_session_goe
     world = World([Checkpoint(), *said("x")])
     barrier = world.store.barrier
 
-    async def noted() -> None:
-        await barrier()
+    async def noted(thread_id: str = "") -> None:
+        await barrier(thread_id)
         seen.append(bool(world.events(e.ContinuationChanged)))
 
     world.store.barrier = noted  # type: ignore[method-assign]  # for this test only

@@ -243,8 +243,11 @@ class Journal(Protocol):
         """Queue raw events; in order, on disk with or before the envelopes they led to."""
         ...
 
-    async def barrier(self) -> None:
-        """Return when everything queued so far is durable. Raises StoreError when it cannot be."""
+    async def barrier(self, thread_id: ThreadId = "") -> None:
+        """Return when everything queued so far for the thread, or for all, is durable.
+
+        Raises StoreError when it cannot be.
+        """
         ...
 
 

@@ -88,7 +88,7 @@ class EngineConversations:
             await self._answer(log, message)
         elif queue:
             log.append(message)
-            await self._threads.store.barrier()
+            await log.barrier()
         else:
             _refuse_second_run(transcript)
 
@@ -117,7 +117,7 @@ class EngineConversations:
         async with self._threads.writing(thread_id) as log:
             if message_id in log.transcript.queue:
                 log.append(e.MessageUnqueued(message_id=message_id))
-                await self._threads.store.barrier()
+                await log.barrier()
 
     async def send_queued(self, thread_id: ThreadId) -> None:
         async with self._threads.writing(thread_id) as log:
@@ -214,7 +214,7 @@ class EngineConversations:
     async def leave(self, thread_id: ThreadId) -> None:
         async with self._threads.writing(thread_id) as log:
             self._close_interrupted(log)
-            await self._threads.store.barrier()
+            await log.barrier()
 
     def _close_interrupted(self, log: ThreadLog) -> None:
         run = log.transcript.interrupted_run()

@@ -30,7 +30,7 @@ class EngineLibrary:
             if log.transcript.seq == 0:
                 raise _no_such_thread()
             log.append(e.ThreadChanged(title=title))
-            await self._threads.store.barrier()
+            await log.barrier()
 
     async def delete(self, thread_id: ThreadId) -> None:
         await self._conversations.stop_thread(thread_id)

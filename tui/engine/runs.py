@@ -118,7 +118,7 @@ class _LogRecorder:
         return Outcome.DISCONNECTED if breaks else None
 
     async def barrier(self) -> None:
-        await self.log.hub.store.barrier()
+        await self.log.barrier()
 
 
 class Runs:
@@ -219,7 +219,7 @@ class Runs:
         self._active[run_id] = active  # it can be stopped from here on
         self._threads.hold_again(log)
         try:
-            await self._threads.store.barrier()
+            await log.barrier()
         except StoreError as error:
             self._fail(active, error.problem)
             active.end(Stop.LOST)

@@ -91,6 +91,10 @@ class ThreadLog:
         self.hub.store.append_wire((event,))
         self.take_wire(event)
 
+    async def barrier(self) -> None:
+        """Return when everything appended so far is durable. Raises StoreError."""
+        await self.hub.store.barrier(self.thread_id)
+
     def take(self, envelope: e.Envelope) -> None:
         """Pass on what another process has written."""
         if self.transcript.seq == self.seq:

@@ -42,7 +42,7 @@ class MemoryThreadStore:
         for event in events:
             self.raw.setdefault(event.run_id, []).append(event)
 
-    async def barrier(self) -> None:
+    async def barrier(self, thread_id: ThreadId = "") -> None:
         self.barriers += 1
         if self.broken:
             raise StoreError("The disk is full.", hint="Free some space.")

@@ -45,9 +45,8 @@ class SplitThreadStore:
         self._memory.append_wire(private)
         self._disk.append_wire([each for each in events if not self._memory.has_run(each.run_id)])
 
-    async def barrier(self) -> None:
-        await self._memory.barrier()
-        await self._disk.barrier()
+    async def barrier(self, thread_id: ThreadId = "") -> None:
+        await self._of(thread_id).barrier(thread_id)
 
     # --- several processes ------------------------------------------------------------------
 

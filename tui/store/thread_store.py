@@ -92,7 +92,7 @@ class SqliteThreadStore:
     def append_wire(self, events: Sequence[WireEvent]) -> None:
         self._writer.append(events)
 
-    async def barrier(self) -> None:
+    async def barrier(self, thread_id: ThreadId = "") -> None:
         await asyncio.wrap_future(self._writer.sync())
 
     # --- several processes ------------------------------------------------------------------

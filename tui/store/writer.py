@@ -180,7 +180,9 @@ class Writer:
                 self._write(log, durable=durable or any(map(is_urgent, log)))
             except Exception as error:  # noqa: BLE001
                 # Whatever it was, the thread must live and the log must be kept.
-                _log.exception("the store could not write; it will try again")
+                # Once: it may go on like this every second for hours.
+                level = logging.DEBUG if self._failure is not None else logging.ERROR
+                _log.log(level, "the store could not write; it will try again", exc_info=True)
                 self._keep(batch, store_error(error, self._path))
                 return
             if isinstance(job, Job):
