@@ -162,6 +162,7 @@ def test_a_close_that_hangs_is_cut_short(opened: Open, home: Path) -> None:
     assert "tui/cli/app.py" in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_screen_that_hangs_does_not_keep_what_is_behind_it(opened: Open) -> None:
     hang = f"import time\n{_ON_F1}lambda self: time.sleep(60)\n"
     terminal = _writing(opened, prelude=_RARE_DRAFTS + _SHORT + hang)
@@ -211,6 +212,7 @@ def test_ctrl_z_and_fg(opened: Open) -> None:
     assert not shell.left_on()
 
 
+@pytest.mark.slow
 def test_a_stop_that_nobody_announced_spoils_nothing(opened: Open) -> None:
     terminal = opened()
     terminal.process.send_signal(signal.SIGSTOP)
@@ -263,7 +265,7 @@ _BREAKS = {
 }
 
 
-_OFTEN = ("worker", "compose", "widget", "input thread", "store thread")
+_OFTEN = ("worker", "compose", "widget", "store thread")
 
 
 def test_what_was_going_on_when_it_broke_is_there_again(opened: Open) -> None:
@@ -317,6 +319,7 @@ def test_an_exception_in_the_first_compose_is_a_sentence(opened: Open, home: Pat
     assert len(list((home / "logs").glob("crash-*"))) == 1
 
 
+@pytest.mark.slow
 def test_what_breaks_behind_the_screen_is_told_and_the_app_goes_on(
     opened: Open, home: Path
 ) -> None:
@@ -337,6 +340,7 @@ def test_what_breaks_behind_the_screen_is_told_and_the_app_goes_on(
     assert "broke in a task" in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_messages_are_reported_when_the_settings_allow_it(opened: Open, home: Path) -> None:
     with (home / "config" / "config.toml").open("a", encoding="utf-8") as file:
         file.write("[reports]\nmessage_text = true\n")
@@ -368,6 +372,7 @@ def test_a_dumb_terminal_is_a_sentence(opened: Open) -> None:
     assert b"\x1b" not in terminal.raw
 
 
+@pytest.mark.slow
 def test_a_terminal_of_one_cell(opened: Open) -> None:
     terminal = opened(columns=1, rows=1, ready="")
     while "2004" not in terminal.left_on():
@@ -385,6 +390,7 @@ def test_a_terminal_of_one_cell(opened: Open) -> None:
     assert _is_clean(terminal)
 
 
+@pytest.mark.slow
 def test_a_locale_without_letters(opened: Open) -> None:
     bare = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     terminal = opened(environ=bare)
