@@ -87,6 +87,12 @@ class Home:
     def database(self) -> Path:
         return self.path / "data" / "tickertape.db"
 
+    def hurry(self) -> None:
+        """From now on everything is said at once; what was watched has been seen."""
+        scenario = self.path / "scenario.toml"
+        if scenario.exists():
+            scenario.write_text(re.sub(r"^rate = \d+", "rate = 0", scenario.read_text()))
+
     def effects(self) -> Counter[str]:
         """How often each key was noted."""
         path = self.path / "config" / "tools" / "effects"
@@ -117,9 +123,9 @@ def _config(path: Path, peer: str | None, scenario: str | None) -> str:
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[str]:
+def serving(path: Path, scenario: str | None = None) -> Iterator[str]:
     """A ``tickertape serve`` that outlives the victims; yields its address."""
-    home = Home.make(path)
+    home = Home.make(path, scenario=scenario)
     command = [sys.executable, "-m", "tui", "serve", "--port", "0", "--memory"]
     with subprocess.Popen(
         command,

@@ -65,7 +65,8 @@ def _some(numbered: Sequence[tuple[int, int]], base: str) -> Iterator[Report]:
                 yield Report(kind.name, seed, None, f"{home}\n{traceback.format_exc()}")
             else:
                 shutil.rmtree(home)
-                yield Report(kind.name, seed, verdict)
+                late = "" if verdict.kept else f"words were lost: {verdict}"
+                yield Report(kind.name, seed, verdict, late)
 
 
 def _share(numbered: Sequence[tuple[int, int]], base: str) -> list[Report]:
@@ -109,10 +110,12 @@ def main() -> int:
     for report in broken:
         print(f"\nBROKEN {report.kind}, seed {report.seed}: {report.broken}")
     print(table(reports))
-    lost = max((r.verdict.lost for r in reports if r.verdict is not None), default=0.0)
+    verdicts = [report.verdict for report in reports if report.verdict is not None]
+    lost = max((verdict.lost for verdict in verdicts), default=0.0)
+    late = max((verdict.lag for verdict in verdicts), default=0.0)
     print(
         f"{len(reports)} kills, {len(broken)} broken, the oldest lost word was {lost * 1000:.0f} ms"
-        f" old, {time.monotonic() - began:.0f} s"
+        f" old, the machine was up to {late * 1000:.0f} ms late, {time.monotonic() - began:.0f} s"
     )
     with contextlib.suppress(OSError):  # kept while something broken is in it
         Path(base).rmdir()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.durability.home import Home, block, calling, saying, steps
+from tests.durability.home import Home, block, calling, saying, serving, steps
+from tests.durability.lag import lag
 from tests.durability.scene import Scene, reported
 from tests.durability.shown import Watched
 from tests.durability.stores import first_version, to_compact
@@ -34,15 +35,20 @@ class Kind:
     @contextmanager
     def scene(self, path: Path, peer: str, chance: random.Random) -> Iterator[Scene]:
         """The scene after the kill."""
-        home = Home.make(path, peer=peer if self.remote else None, scenario=self.scenario)
-        scene = Scene(home, chance, complete=self.complete, remote=self.remote)
-        try:
-            self.start(scene)
-            scene.idle(chance.uniform(*self.spread))
-            scene.kill(self.gap)
+        with ExitStack() as stack:
+            if self.remote and self.scenario is not None:
+                own = serving(path / "server", scenario=self.scenario)
+                peer = stack.enter_context(own)
+            home = Home.make(path, peer=peer if self.remote else None, scenario=self.scenario)
+            scene = Scene(home, chance, complete=self.complete, remote=self.remote)
+            stack.callback(scene.end)
+            with lag() as late:
+                self.start(scene)
+                scene.idle(chance.uniform(*self.spread))
+                scene.kill(self.gap)
+                scene.lag = late.worst()
+            home.hurry()
             yield scene
-        finally:
-            scene.end()
 
 
 def _after(watched: Watched, sign: str, times: int = 1) -> None:
@@ -160,6 +166,16 @@ def _app_draft(scene: Scene) -> None:
     screen.tell({"did": {"draft": "half a thought"}})
 
 
+def _app_queued(scene: Scene) -> None:
+    screen = scene.app()
+    screen.type("Count for me\r")
+    screen.wait(lambda: bool(screen.words), "the first word")
+    screen.type("And once more\r")
+    screen.wait_for("Next, after this answer")
+    screen.idle(0.3)  # it is shown as soon as it is given to the disk, and synced at once
+    screen.tell({"did": {"queue": "And once more"}})
+
+
 KINDS = (
     Kind("text", _text, (0.0, 1.8), complete=_ANSWER),
     Kind("text, server lives", _text, (0.0, 1.8), complete=_ANSWER, remote=True),
@@ -206,6 +222,21 @@ KINDS = (
         _app_draft,
         (0.0, 0.5),
         complete=_ANSWER,
+        scenario=steps(saying(_ANSWER), rate=60),
+    ),
+    Kind(
+        "app, queued",
+        _app_queued,
+        (0.0, 1.0),
+        complete=_ANSWER,
+        scenario=steps(saying(_ANSWER), rate=60),
+    ),
+    Kind(
+        "app, server lives",
+        _app_text,
+        (0.0, 2.0),
+        complete=_ANSWER,
+        remote=True,
         scenario=steps(saying(_ANSWER), rate=60),
     ),
 )

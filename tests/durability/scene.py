@@ -17,12 +17,14 @@ from tui.core.models import JsonObject, ThreadId
 @dataclass
 class Scene:
     """``complete``: how many words a whole answer has. ``remote``: the server lives on, so a run
-    that is resumed can be had as a whole. ``untouched``: views of threads that nobody writes."""
+    that is resumed can be had as a whole. ``untouched``: views of threads that nobody writes.
+    ``lag``: how late the machine was in the seconds before the kill."""
 
     home: Home
     chance: random.Random
     complete: int = 0
     remote: bool = False
+    lag: float = 0.0
     victims: list[Watched] = field(default_factory=list)
     killed: list[float] = field(default_factory=list)
     untouched: Mapping[ThreadId, JsonObject] = field(default_factory=dict)

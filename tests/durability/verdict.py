@@ -27,12 +27,19 @@ _YES = Decision(approved=True, by="user")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``lost`` is the age in seconds of the oldest shown word that is gone, 0 without one."""
+    """``lost`` is the age in seconds of the oldest shown word that is gone, 0 without one.
+    ``lag`` is how late the machine was at that time, which no program can make up for."""
 
     words: int
     lost: float
+    lag: float
     found: str
     then: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether everything shown was on disk in time."""
+        return self.lost <= PROMISE + self.lag
 
 
 def judge(scene: Scene) -> Verdict:
@@ -72,7 +79,8 @@ async def _judge(scene: Scene) -> Verdict:
         assert after[thread_id].view() == transcript.view(), "a reload shows something else"
         check_sound(transcript, scene.home)
     words = sum(len(victim.words) for victim in scene.victims)
-    return Verdict(words=words, lost=max(ages, default=0.0), found=found, then=then)
+    lost = max(ages, default=0.0)
+    return Verdict(words=words, lost=lost, lag=scene.lag, found=found, then=then)
 
 
 def check_file(database: Path) -> None:
