@@ -310,6 +310,16 @@ def test_an_exception_ends_the_app_with_a_sentence_and_a_report(
     assert ("Everything was saved." in said) == (where != "store thread")
 
 
+def test_a_screen_that_breaks_while_it_closes_is_no_crash(opened: Open, home: Path) -> None:
+    prelude = "from tui.ui.status import StatusLine\nStatusLine.on_unmount = lambda self: 1 / 0\n"
+    terminal = _writing(opened, prelude=prelude)
+    terminal.type("\x11")
+    assert terminal.wait_exit() == 0
+    assert _is_clean(terminal)
+    assert "had to stop" not in terminal.text()
+    assert not list((home / "logs").glob("crash-*"))
+
+
 def test_an_exception_in_the_first_compose_is_a_sentence(opened: Open, home: Path) -> None:
     prelude = "from tui.ui.status import StatusLine\nStatusLine.render = lambda self: 1 / 0\n"
     terminal = opened(prelude=prelude, ready="had to stop")

@@ -76,7 +76,7 @@ def test_a_second_ctrl_c_leaves_at_once_even_if_nobody_reads(
         process.wait(timeout=0.5)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) == 130
-    assert "interrupted" in tickertape("threads", "show", "last").stdout
+    assert "## assistant" in tickertape("threads", "show", "last").stdout
 
 
 def test_a_signal_that_is_ignored_stays_ignored(started: list[subprocess.Popen[bytes]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ from tui.wiring import Backend, preferences_of
 
 if TYPE_CHECKING:
     from tui.ui.leaving import Leaving
+
+_log = logging.getLogger(__name__)
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 # Of the eight seconds that leaving may take, the screen has half.
@@ -99,15 +102,17 @@ class _AppProcess:
     def _show(self) -> Leaving | None:
         self._has_begun = True
         try:
-            leaving = self._app.run()
+            self._app.run()
         except Exception as error:  # noqa: BLE001
             # Whatever Textual could not stand itself; what was typed and what runs counts more.
-            self._crashed(error)
-            leaving = None
+            if self._app.is_leaving:
+                _log.warning("the screen broke while it closed", exc_info=True)
+            else:
+                self._crashed(error)
         finally:
             self._app.give_terminal_back()
         self._status = self._status or self._app.return_code or 0
-        return leaving
+        return self._app.return_value
 
     # --- what runs behind the screen ---------------------------------------------------------
 

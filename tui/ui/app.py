@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -28,6 +29,8 @@ from tui.ui.driver import TerminalDriver
 from tui.ui.leaving import Leaving, Unsaved
 from tui.ui.main_screen import MainScreen
 from tui.ui.screen import Connect
+
+_log = logging.getLogger(__name__)
 
 
 class TickertapeApp(App[Leaving]):
@@ -131,6 +134,11 @@ class TickertapeApp(App[Leaving]):
             return False
         return True
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to end, by the reader or from outside."""
+        return self._exit
+
     def tell(self, text: str) -> None:
         """Say something on the screen, from any thread."""
         if self._running_on is not None:
@@ -155,6 +163,11 @@ class TickertapeApp(App[Leaving]):
         The app stops. Textual has ended the widget by now, so the screen may be wrong from here
         on, and a wrong screen is worse than a restart that shows all of the log.
         """
+        if self.is_leaving:
+            # Widgets that go away may still be asked to paint; nothing depends on them any more.
+            _log.warning("the screen broke while it closed", exc_info=error)
+            self._close_messages_no_wait()
+            return
         self._return_code = 1
         if self._exception is None:  # the first one is the cause; tests are given it
             self._exception = error
