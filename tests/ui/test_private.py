@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual import events
+
 from tests.ui.driving import SMALL, running, screen_text, settle, text_of, until
 from tests.ui.fakes import FakeBackend
 from tui.core.models import is_private
@@ -15,8 +17,9 @@ async def test_it_is_private_from_its_first_letter_and_marked_everywhere() -> No
     backend.add_thread("t1", "One")
     backend.remembered["thread"] = "t1"
     async with running(backend, SMALL) as pilot:
-        await pilot.press("alt+n")
+        pilot.app.post_message(events.Key("alt+n", "n"))  # as a terminal's parser makes it
         await until(pilot, lambda: PRIVACY in text_of(pilot, "#composer"))
+        assert pilot.app.screen.query_one(Composer).text == ""
         assert "nothing of this is kept" in " ".join(text_of(pilot, "#log").split())
         await pilot.press(*"secret")
         await until(pilot, lambda: any(is_private(key) for key in backend.drafts))

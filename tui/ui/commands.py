@@ -69,6 +69,7 @@ COMMANDS: tuple[Command, ...] = (
         title="New private thread",
         help="Begin a conversation that is never written to disk and ends with Tickertape",
         keys="alt+n",
+        priority=True,
     ),
     Command(
         action="toggle_threads",
