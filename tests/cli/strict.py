@@ -10,7 +10,7 @@ import base64
 import re
 import unicodedata
 
-_MODES = "1000|1003|1004|1006|1015|1049|2004|2026|2031|2048|25|7"
+_MODES = "1000|1002|1003|1004|1006|1015|1016|1049|2004|2026|2048|25|7"
 _SEQUENCE = re.compile(
     r"\x1b(?:"
     r"\[(?P<style>[0-9;]*)m"

@@ -146,6 +146,7 @@ def _walk(terminal: Terminal, *, wide: bool) -> None:
     _step(terminal, _CTRL_END)
 
 
+@pytest.mark.slow
 def test_the_app_shows_it_and_sends_none_of_it(
     peer: AssistantsPeer, terminals: list[Terminal]
 ) -> None:
@@ -185,9 +186,9 @@ _ON_SCREEN = (
 
 
 def _refuse(peer: AssistantsPeer, message: str) -> None:
-    for thread_id in peer.threads:
-        line = f"POST /v1/threads/{thread_id}/messages"
-        peer.refuse[line] = [Reply.error(400, message, message)]
+    inside = [f"/{each}/{what}" for each in peer.threads for what in ("messages", "runs")]
+    for place in ("", "/runs", *inside):
+        peer.refuse[f"POST /v1/threads{place}"] = [Reply.error(400, message, message)]
 
 
 def test_ask_in_pipes(peer: AssistantsPeer) -> None:

@@ -7,11 +7,9 @@ the screen's loop: in time that passed, and in processor time, which other progr
 from __future__ import annotations
 
 import asyncio
-import gc
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from textual.pilot import Pilot
 from tests.cli.terminal import workers_of
 from tests.test_wiring import settings
 from tests.ui.driving import screen_text
+from tests.ui.heart import heartbeat
 from tui.config.paths import resolve_paths
 from tui.core.services import Services
 from tui.core.settings import Limits
@@ -31,25 +30,7 @@ from tui.wiring import Backend, start_backend
 
 pytestmark = pytest.mark.slow
 
-_LONGEST = 0.25  # seconds of processor time
-_STUCK = 2.0  # seconds that pass; a screen that waits for a tool stands still for longer
 _TIMEOUT = 3.0  # seconds that a tool has
-
-
-@dataclass
-class Heart:
-    """Beats in the screen's loop and notes the longest pause."""
-
-    passed: float = 0.0
-    worked: float = 0.0
-
-    async def beat(self) -> None:
-        passed, worked = time.monotonic(), time.thread_time()
-        while True:
-            await asyncio.sleep(0.005)
-            self.passed = max(self.passed, time.monotonic() - passed)
-            self.worked = max(self.worked, time.thread_time() - worked)
-            passed, worked = time.monotonic(), time.thread_time()
 
 
 @asynccontextmanager
@@ -76,13 +57,10 @@ async def _app() -> AsyncIterator[Pilot[Leaving]]:
     try:
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await _says(pilot, "sandbox")
-            # The first answer brings imports along, and what pytest holds is no garbage of ours.
+            # The first answer brings imports along.
             await _ask(pilot, "[[step]]\nsay = 'Ready.'", "Ready.")
-            gc.collect()
-            gc.freeze()
             yield pilot
     finally:
-        gc.unfreeze()
         for backend in backends:
             await asyncio.to_thread(backend.close)
 
@@ -129,15 +107,11 @@ async def test_the_screen_goes_on(name: str) -> None:
         f"from tui.tools import tool\n@tool(read_only=True)\ndef {name}():\n {_HOSTILE[name]}\n"
     )
     (tools / "hostile.py").write_text(source, encoding="utf-8")
-    heart = Heart()
-    async with _app() as pilot:
-        beating = asyncio.create_task(heart.beat())
+    async with _app() as pilot, heartbeat() as heart:
         await _ask(pilot, _calls(name), "It is over.")
         await _ask(pilot, "[[step]]\nsay = 'And on it goes.'", "And on it goes.")
-        beating.cancel()
-    print(f"{name}: {heart.passed * 1000:.0f} ms passed, {heart.worked * 1000:.0f} ms worked")
-    assert heart.worked < _LONGEST
-    assert heart.passed < _STUCK
+    print(name, heart)
+    heart.check()
     assert workers_of(tools) == []
 
 
@@ -145,15 +119,11 @@ async def test_a_file_that_hangs_while_it_is_read_keeps_nobody_else_waiting() ->
     tools = resolve_paths().tools_dir
     tools.mkdir(parents=True)
     (tools / "hangs.py").write_text("import time\ntime.sleep(3600)\n", encoding="utf-8")
-    heart = Heart()
-    async with _app() as pilot:
-        beating = asyncio.create_task(heart.beat())
+    async with _app() as pilot, heartbeat() as heart:
         composer = pilot.app.screen.query_one(Composer)
         composer.put("[not a scenario] What is 17*23?")
         composer.action_submit()
         await _says(pilot, "hangs.py took more than")
         await _says(pilot, "391")
-        beating.cancel()
-    assert heart.worked < _LONGEST
-    assert heart.passed < _STUCK
+    heart.check()
     assert workers_of(tools) == []

@@ -21,6 +21,8 @@ from tui.core.thread import Message
 from tui.core.transcript import Transcript
 from tui.tools.policy import UnattendedPolicy
 
+_TITLE = 200  # characters in a line of the list
+
 
 @click.group()
 def command() -> None:
@@ -110,7 +112,7 @@ async def _transcript(services: Services, wanted: str) -> Transcript:
 def _line(thread: ThreadSummary) -> str:
     when = datetime.fromtimestamp(thread.updated_at, UTC).astimezone()
     mark = "*" if thread.running else " "
-    title = sanitise(thread.title).replace("\n", " ") or "(no title)"
+    title = sanitise(thread.title[:_TITLE]).replace("\n", " ") or "(no title)"
     count = f"{thread.messages:>4} messages"
     return f"{thread.id[:12]}  {when:%Y-%m-%d %H:%M} {mark} {count}  {title}"
 

@@ -15,6 +15,7 @@ has a visible effect: U+FE0F after a pictograph or inside a keycap, U+200D betwe
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _PICTOGRAPH = (
@@ -101,7 +102,12 @@ def safe_link(url: str) -> str | None:
 
 
 def _visible(found: re.Match[str]) -> str:
-    code = ord(found.group())
+    return _shown(found.group())
+
+
+@lru_cache(4096)
+def _shown(character: str) -> str:
+    code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)
     if code == 0x7F:

@@ -116,8 +116,9 @@ class ApprovalBar(Vertical):
 def _arguments_text(call: ToolCall) -> Content:
     # Laid out but otherwise as written: parsing and printing again would hide a repeated key.
     text = str(call.arguments)
-    lines = [sanitise(line.text) for line in PrettyArguments(text[:_MOST]).lines]
-    if len(text) > _MOST:
-        hidden = f"{len(text) - _MOST:,} of {len(text):,} characters are not shown here"
-        lines.append(f"… {hidden}; the inspector has all of them (Ctrl+O).")
-    return Content("\n".join(lines))
+    lines = PrettyArguments(text[:_MOST]).lines
+    shown = "\n".join(sanitise(line.text) for line in lines)
+    if len(text) > _MOST or len(shown) > 2 * _MOST:
+        more = f"… {len(text):,} characters, more than fit here; the inspector has them (Ctrl+O)."
+        shown = f"{shown[: 2 * _MOST]}\n{more}"
+    return Content(shown)

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import MountError
 from textual.widgets import Static
 
 from tui.core.models import CallId, PartKind, RunId, ToolState
@@ -66,6 +67,10 @@ class AnswerPart(Vertical):
         try:
             while self._has_news() and await self._write_once():
                 pass
+        except MountError:
+            if self.is_attached:
+                raise
+            # Another thread was opened, or the app is left, while this was being laid out.
         finally:
             self._writing = False
 
