@@ -166,7 +166,7 @@ async def test_no_slice_holds_others_up_for_long(tmp_path: Path) -> None:
             return spent
 
         spent = await asyncio.wrap_future(store._writer.submit(slices))
-        assert len(spent) > 3
+        assert len(spent) > 1
         assert sorted(spent)[len(spent) // 2] < 0.05
     finally:
         store.close()

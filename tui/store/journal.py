@@ -14,6 +14,7 @@ from tui.core import events as e
 from tui.core.events import Envelope
 from tui.core.models import JsonObject, RunId, ThreadId
 from tui.core.transcript import Transcript
+from tui.store.batch import insert_rows
 from tui.store.deltas import merge_deltas
 from tui.store.rows_read import read_rows, read_touched
 from tui.store.rows_write import write_rows
@@ -34,7 +35,7 @@ _LAST_SEQ = "SELECT last_seq FROM thread WHERE id = ?"
 _NEW_THREAD = "INSERT OR IGNORE INTO thread (id) VALUES (?)"
 _APPEND = """
 INSERT INTO journal (thread_id, seq, at, mono, run_id, turn, wire, type, data_json)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 """
 _READ = """
 SELECT seq, at, mono, run_id, turn, wire, type, data_json
@@ -110,8 +111,10 @@ def write(connection: apsw.Connection, thread_id: ThreadId, envelopes: Sequence[
         return
     if last == 0:
         connection.execute(_NEW_THREAD, (thread_id,))
-    for envelope in merge_deltas(fresh):
-        _append_one(connection, envelope)
+    merged = merge_deltas(fresh)
+    insert_rows(connection, _APPEND, [_row(envelope) for envelope in merged])
+    for envelope in merged:
+        _note(connection, envelope)
     at = max((each.at for each in fresh if isinstance(each.event, e.ACTIVITY)), default=0.0)
     connection.execute(_ADVANCE, (fresh[-1].seq, at, thread_id))
     # By multiples: where rows cannot hold what is there, folding is not tried at every turn.
@@ -197,23 +200,19 @@ def _after(last: int, envelopes: Sequence[Envelope]) -> list[Envelope]:
     return fresh
 
 
-def _append_one(connection: apsw.Connection, envelope: Envelope) -> None:
+def _row(envelope: Envelope) -> tuple[Any, ...]:
     name, data = _encoded(envelope)
-    connection.execute(
-        _APPEND,
-        (
-            envelope.thread,
-            envelope.seq,
-            envelope.at,
-            envelope.mono,
-            envelope.run,
-            envelope.turn,
-            envelope.wire,
-            name,
-            data,
-        ),
+    return (
+        envelope.thread,
+        envelope.seq,
+        envelope.at,
+        envelope.mono,
+        envelope.run,
+        envelope.turn,
+        envelope.wire,
+        name,
+        data,
     )
-    _note(connection, envelope)
 
 
 def _encoded(envelope: Envelope) -> tuple[str, str | bytes | None]:

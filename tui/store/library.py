@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from tui.core.models import RunId, ThreadId, ThreadSummary, WireEvent
+from tui.store.batch import insert_rows
 from tui.store.owners import is_alive
 from tui.store.transactions import writing
 from tui.store.values import decode_text, encode_text
@@ -29,9 +30,11 @@ FROM thread t ORDER BY t.updated_at DESC, t.id LIMIT ?
 _ACTIVE = "SELECT thread_id, driver FROM run WHERE now = 'active'"
 # Events of a run whose thread is held elsewhere by now, or was deleted, are not kept.
 _APPEND_WIRE = """
+WITH fresh (run_id, idx, at, mono, name, data) AS (VALUES {rows})
 INSERT OR IGNORE INTO wire_event (run_id, idx, at, mono, name, data)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (
-  SELECT 1 FROM run r JOIN lease l ON l.thread_id = r.thread_id WHERE r.id = ?1 AND l.owner = ?7)
+SELECT * FROM fresh WHERE EXISTS (
+  SELECT 1 FROM run r JOIN lease l ON l.thread_id = r.thread_id
+  WHERE r.id = fresh.run_id AND l.owner = ?)
 """
 _WIRE = """
 SELECT idx, at, mono, name, data FROM wire_event WHERE run_id = ? AND idx > ? ORDER BY idx
@@ -97,7 +100,7 @@ def read_wire(connection: apsw.Connection, run_id: RunId, after: int) -> list[Wi
 
 def append_wire(connection: apsw.Connection, owner: str, events: Iterable[WireEvent]) -> None:
     """Keep raw events of threads that ``owner`` holds, inside the caller's transaction."""
-    rows = (
+    rows = [
         (
             event.run_id,
             event.index,
@@ -105,11 +108,10 @@ def append_wire(connection: apsw.Connection, owner: str, events: Iterable[WireEv
             event.mono,
             encode_text(event.name),
             encode_text(event.data),
-            owner,
         )
         for event in events
-    )
-    connection.executemany(_APPEND_WIRE, rows)
+    ]
+    insert_rows(connection, _APPEND_WIRE, rows, (owner,))
 
 
 def read_draft(connection: apsw.Connection, key: str) -> str:

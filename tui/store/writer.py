@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Deltas must be on disk 250 ms after they were shown; this leaves the rest for the writing.
-INTERVAL = 0.15
+INTERVAL = 0.1
 _RETRY_INTERVAL = 1.0
 
 _TOUCH = """
