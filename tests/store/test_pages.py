@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui.store.pages import PageFile, Record, Value
@@ -57,6 +58,7 @@ def _typed(row: tuple[Value, ...]) -> tuple[tuple[str, Value], ...]:
 
 @settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=12))
+@example(steps=[(1, False), (8, True)])
 def test_the_log_counts_as_far_as_sqlite_itself_would_apply_it(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool]]
 ) -> None:
@@ -83,8 +85,17 @@ def test_the_log_counts_as_far_as_sqlite_itself_would_apply_it(
         found = {
             each.values[1] for each in PageFile(copy).records() if not each.keyed and _is_row(each)
         }
-        with closing(apsw.Connection(str(copy))) as connection:
-            assert found == {row[0] for row in connection.execute("SELECT text FROM t")}
+        expected = _read_by_sqlite(copy)
+        assert expected is None or found == expected
+
+
+def _read_by_sqlite(path: Path) -> set[Value] | None:
+    """None for a file that is damaged: older pages of a cut log over newer ones of the file."""
+    with closing(apsw.Connection(str(path))) as connection:
+        try:
+            return {row[0] for row in connection.execute("SELECT text FROM t")}
+        except apsw.CorruptError:
+            return None
 
 
 def _is_row(record: Record) -> bool:
