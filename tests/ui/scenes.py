@@ -193,7 +193,8 @@ async def queued(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     await streaming(pilot, backend)
     await settle(pilot)
     for text in ("And in Reykjavík?", "Put all three into one table, sorted by offset."):
-        await pilot.press(*text, "enter")
+        pilot.app.screen.query_one(Composer).put(text)
+        await pilot.press("enter")
         await until(pilot, lambda: not pilot.app.screen.query_one(Composer).text)
     await pilot.press(*"then")
 

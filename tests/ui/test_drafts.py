@@ -171,18 +171,14 @@ async def test_keys_without_a_pause_are_saved_at_a_bounded_rate() -> None:
 
     async with running(backend) as pilot:
         backend.save_draft = noting  # type: ignore[method-assign]  # to see when
-        typed: dict[int, float] = {}
-        for count in range(1, 41):
+        began = asyncio.get_running_loop().time()
+        for _ in range(40):
             box(pilot).insert("a")
-            typed[count] = asyncio.get_running_loop().time()
             await asyncio.sleep(0.02)
+        last_key = asyncio.get_running_loop().time()
         await until(pilot, lambda: saved and len(saved[-1][1]) == 40)
-        late = []
-        for count, at in typed.items():
-            on_disk = next(when for when, text in saved if len(text) >= count)
-            late.append(on_disk - at)
-        assert len(saved) <= 12  # 40 keys in some 0.8 s
-        assert sorted(late)[len(late) // 2] < 0.25
+        assert saved[0][0] < last_key  # they are not waited for
+        assert len(saved) <= (last_key - began) / 0.1 + 2
 
 
 # --- every order of things ----------------------------------------------------------------------

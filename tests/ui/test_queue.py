@@ -125,7 +125,8 @@ async def test_after_a_stop_they_stay_and_enter_sends_the_first() -> None:
     async with running(backend, SMALL) as pilot:
         await pilot.press(*"one", "enter")
         await until(pilot, lambda: queue(pilot))
-        await pilot.press("enter")  # nothing: it goes out by itself
+        await pilot.press("enter")
+        await until(pilot, lambda: "sent when this answer is done" in status(pilot))
         await pilot.press("escape", "escape")
         await until(pilot, lambda: ("cancel", "r1") in backend.commands)
         run.finish(Outcome.CANCELLED)

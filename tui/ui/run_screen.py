@@ -91,8 +91,7 @@ class RunScreen(PaneScreen):
     @on(Composer.NothingSubmitted)
     def _nothing_submitted(self, event: Composer.NothingSubmitted) -> None:
         event.stop()
-        thread = None if self._desk is None else self._desk.thread
-        if thread is not None and thread.queue() and thread.active_run() is None:
+        if self._desk is not None and self._desk.thread.queue():
             self.action_send_waiting()
 
     def action_send_waiting(self) -> None:
