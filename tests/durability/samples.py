@@ -53,14 +53,14 @@ class Samples:
     def grown(self) -> list[str]:
         """A sentence for everything of which there is more at the end than after the warm-up.
 
-        Compared are the first and the last third of what came after the warm-up.
+        Compared are the first and the last fifth of what came after the warm-up.
         """
         warm = self.taken[int(len(self.taken) * _WARM) :]
-        third = max(1, len(warm) // 3)
+        fifth = max(1, len(warm) // 5)
         found = []
         for name, (allowed, of) in _ALLOWED.items():
-            early = of([getattr(each, name) for each in warm[:third]])
-            late = of([getattr(each, name) for each in warm[-third:]])
+            early = of([getattr(each, name) for each in warm[:fifth]])
+            late = of([getattr(each, name) for each in warm[-fifth:]])
             if late - early > allowed:
                 found.append(f"{name} grew from {early:.0f} to {late:.0f}")
         return found

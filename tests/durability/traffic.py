@@ -77,8 +77,11 @@ class Traffic:
                 if loop.time() >= end:
                     break
                 (do,) = self.chance.choices(*zip(*doing, strict=True))
-                await do(thread)
-                self.counts[do.__name__] += 1
+                try:
+                    await do(thread)
+                    self.counts[do.__name__] += 1
+                except BusyError:  # a visitor writes there
+                    await self.reader.idle(thread)
             while len(self.threads) > _KEPT:
                 await self._delete(self.threads.pop(0))
 
@@ -122,12 +125,11 @@ class Traffic:
 
     async def _cancel(self, thread: str) -> None:
         text = self._scenario('say = { tokens = 4000, kind = "paragraphs" }')
-        with contextlib.suppress(BusyError):  # a visitor was first
-            run_id = await self.reader.send(thread, text)
-            self.counts["runs"] += 1
-            await asyncio.sleep(self.chance.uniform(0, 0.3))
-            await self.reader.services.conversations.cancel(thread, run_id)
-            await self.reader.ended(thread, run_id)
+        run_id = await self.reader.send(thread, text)
+        self.counts["runs"] += 1
+        await asyncio.sleep(self.chance.uniform(0, 0.3))
+        await self.reader.services.conversations.cancel(thread, run_id)
+        await self.reader.ended(thread, run_id)
 
     async def _follow(self, thread: str) -> None:
         run_log = self.reader.services.run_log
@@ -141,6 +143,13 @@ class Traffic:
     async def _look_around(self, thread: str) -> None:
         library = self.reader.services.library
         watch = library.watch()
+        try:
+            await self._look_at(thread)
+        finally:
+            watch.close()
+
+    async def _look_at(self, thread: str) -> None:
+        library = self.reader.services.library
         await library.save_draft(thread, "half a thought " * self.chance.randint(1, 50))
         await library.threads()
         transcript = await self.reader.look(thread)
@@ -150,20 +159,15 @@ class Traffic:
         for run_id in transcript.runs:
             await self.reader.services.run_log.wire(run_id)
         await library.save_draft(thread, "")
-        watch.close()
 
     async def _delete(self, thread: str) -> None:
-        with contextlib.suppress(NotFoundError):
+        with contextlib.suppress(NotFoundError, BusyError):
             await self.reader.services.library.delete(thread)
             self.counts["deleted"] += 1
 
     async def _ask(self, thread: str, *lines: str) -> None:
         """Send, approve or deny what asks, wait for the end."""
-        try:
-            run_id = await self.reader.send(thread, self._scenario(*lines))
-        except BusyError:  # a visitor was first
-            await self.reader.idle(thread)
-            return
+        run_id = await self.reader.send(thread, self._scenario(*lines))
         self.counts["runs"] += 1
 
         def settled(transcript: Transcript) -> bool:
