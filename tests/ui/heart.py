@@ -25,6 +25,7 @@ class Heart:
 
     def check(self) -> None:
         """Fail when it was too long."""
+        assert self.passed > 0, "it never beat"
         assert self.worked < LONGEST, str(self)
         assert self.passed < STUCK, str(self)
 

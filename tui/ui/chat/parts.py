@@ -68,9 +68,7 @@ class AnswerPart(Vertical):
             while self._has_news() and await self._write_once():
                 pass
         except MountError:
-            if self.is_attached:
-                raise
-            # Another thread was opened, or the app is left, while this was being laid out.
+            return  # another thread was opened, or the app is left, while this was laid out
         finally:
             self._writing = False
 
