@@ -271,9 +271,9 @@ def start_backend(
     toolset = LocalToolset(paths.tools_dir, hidden={*OWN_KEYS, *keys})
     providers = Providers(settings, hide)
     threads = Threads(store)
-    notice = _NOTHING_KEPT if private else store.notice
-    if notice is not None:
-        threads.announcements.tell_storage(notice)
+    threads.announcements.note_storage(store.notice)
+    if private:
+        threads.announcements.tell_storage(_NOTHING_KEPT)
     conversations = EngineConversations(
         threads=threads,
         providers=providers,

@@ -569,3 +569,19 @@ async def test_a_subscriber_that_leaves_takes_nothing_from_the_others() -> None:
     staying.transcript.apply_all(i for i in staying.feed.drain() if isinstance(i, e.Envelope))
     assert staying.transcript.view() == (await world.transcript()).view()
     staying.feed.close()
+
+
+async def test_the_state_of_the_storage_is_told_to_whoever_comes() -> None:
+    world = World()
+    full = Problem(code="store", message="The disk is full.")
+    mended = Problem(code="damaged", message="It was mended.")
+    world.threads.announcements.note_storage(mended)
+    first = world.library.storage()
+    assert first.drain() == [mended, None]
+    world.threads.announcements.tell_storage(full)
+    second = world.library.storage()
+    assert second.drain() == [mended, None, full]
+    world.threads.announcements.tell_storage(None)
+    assert (first.drain(), second.drain()) == ([full, None], [None])
+    first.close()
+    second.close()

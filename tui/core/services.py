@@ -133,7 +133,8 @@ class Library(Protocol):
     def storage(self) -> Feed[Problem | None]:
         """Why nothing can be written just now, if so, and every change of that.
 
-        While there is a problem everything is kept in memory and tried again.
+        While there is a problem everything is kept in memory and tried again. What was wrong and
+        is over (a damaged file that was mended) comes as a problem with None right behind it.
         """
         ...
 

@@ -46,6 +46,7 @@ class Announcements:
         self._storage: Channel[Problem | None] = Channel()
         self._known: dict[ThreadId, ThreadSummary] = {}
         self._problem: Problem | None = None
+        self._notice: Problem | None = None
 
     @property
     def watched(self) -> bool:
@@ -64,9 +65,16 @@ class Announcements:
     def storage(self) -> Feed[Problem | None]:
         """What is wrong with the storage, now and as it changes."""
         feed = self._storage.open()
+        if self._notice is not None:
+            feed.push(self._notice)
+            feed.push(None)
         if self._problem is not None:
             feed.push(self._problem)
         return feed
+
+    def note_storage(self, notice: Problem | None) -> None:
+        """Something about the storage that is over, but has to be known."""
+        self._notice = notice
 
     def tell_storage(self, problem: Problem | None) -> None:
         """Something is wrong with the storage, or all is well again."""

@@ -172,6 +172,11 @@ class EngineConversations:
         request = Request(thread_id=thread_id, kind="decide", run_id=run_id, data=data)
         if await self._threads.store.post(request):
             return
+        await self._decide_interrupted(thread_id, run_id, call_id, decision)
+
+    async def _decide_interrupted(
+        self, thread_id: ThreadId, run_id: RunId, call_id: CallId, decision: Decision
+    ) -> None:
         async with self._threads.writing(thread_id) as log:
             run = log.transcript.interrupted_run()
             if run is None or run.id != run_id:
@@ -226,7 +231,10 @@ class EngineConversations:
         """Ask what became of the runs that were left to this start."""
         for thread_id, _ in await self._threads.store.unsettled():
             try:
-                await self.resume(thread_id)
+                async with self._threads.writing(thread_id) as log:
+                    await self._resume_interrupted(log)
+            except BusyError:
+                _log.info("another process settles a run already")
             except TickertapeError as error:
                 # It stays interrupted, and the reader can ask again.
                 _log.info("a run could not be settled: %s", error)
@@ -246,7 +254,11 @@ class EngineConversations:
                 self._runs.cancel(request.run_id)
             case "decide":
                 decision = codec.decode(Decision, request.data["decision"])
-                self._runs.decide(request.run_id, request.data["call_id"], decision)
+                call_id = request.data["call_id"]
+                if not self._runs.decide(request.run_id, call_id, decision):
+                    await self._decide_interrupted(
+                        request.thread_id, request.run_id, call_id, decision
+                    )
             case "queue":
                 message = codec.decode(e.MessageQueued, request.data)
                 async with self._threads.writing(request.thread_id) as log:
@@ -256,10 +268,8 @@ class EngineConversations:
 
     async def lost(self, thread_id: ThreadId) -> None:
         """Another process took the thread: what is driven here goes on there."""
-        log = self._threads.lost(thread_id)
         await self._runs.end_all(Stop.LOST, thread_id)
-        if log is not None:
-            await self._threads.reload(log)
+        await self._threads.reload(thread_id)
 
     # --- ends ------------------------------------------------------------------------------
 

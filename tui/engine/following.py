@@ -54,7 +54,7 @@ class Following:
 
     def lost(self, thread_id: ThreadId) -> None:
         """Another process took a thread over."""
-        self._hop(lambda: self._begin(self._conversations.lost(thread_id)))
+        self._hop(lambda: self._lose(thread_id))
 
     def _hop(self, act: Callable[[], object]) -> None:
         loop = self._loop
@@ -63,6 +63,10 @@ class Following:
                 loop.call_soon_threadsafe(act)
 
     # --- the engine's loop -----------------------------------------------------------------
+
+    def _lose(self, thread_id: ThreadId) -> None:
+        self._threads.lost(thread_id)  # before whoever waits for a barrier goes on
+        self._begin(self._quietly(self._conversations.lost(thread_id)))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -92,4 +96,11 @@ class Following:
     async def _obey(self) -> None:
         for request in await self._threads.store.requests():
             _log.info("another process asks to %s", request.kind)
-            self._begin(self._conversations.obey(request))
+            self._begin(self._quietly(self._conversations.obey(request)))
+
+    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except TickertapeError as error:
+            # It was for another process; there a message waits, and a decision is still asked for.
+            _log.warning("could not act on what another process did: %s", error)

@@ -158,7 +158,8 @@ class Runs:
         """Write a new run down, then start it.
 
         What the user typed is safe before anything leaves. If it cannot be made safe the run
-        fails, in the log, which is kept in memory and tried again.
+        fails, in the log, which is kept in memory and tried again. Raises BusyError when another
+        process has taken the thread.
         """
         started = e.RunStarted(
             parent_id=parent_id,
@@ -220,10 +221,12 @@ class Runs:
         self._threads.hold_again(log)
         try:
             await log.barrier()
-        except StoreError as error:
+        except TickertapeError as error:
             self._fail(active, error.problem)
             active.end(Stop.LOST)
             await self._close(active)
+            if not isinstance(error, StoreError):
+                raise
             return
         active.task = asyncio.create_task(self._drive(active, record))
 

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tui.core import events as e
+from tui.core.errors import BusyError
 from tui.core.feed import Feed
 from tui.core.models import RunId, RunState, ThreadId, ThreadSummary, WireEvent
 from tui.core.ports import ThreadStore
@@ -40,7 +41,8 @@ class ThreadLog:
     """One open thread. While ``held``, every envelope of it is made here, in order.
 
     ``seq`` is that of the last envelope that subscribers were given. ``transcript`` may be behind
-    it while the thread is not held; claiming it brings it up to date.
+    it while the thread is not held; claiming it brings it up to date. ``strayed``: some of what
+    was appended here is not kept, since another process had taken the thread.
     """
 
     transcript: Transcript
@@ -50,6 +52,7 @@ class ThreadLog:
     subscribers: list[Feed[LogItem]] = field(default_factory=list)
     users: int = 0
     held: bool = False
+    strayed: bool = False
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     commands: asyncio.Lock = field(default_factory=asyncio.Lock)
     wire_seen: dict[RunId, int] = field(default_factory=dict)
@@ -67,7 +70,10 @@ class ThreadLog:
         turn: int | None = None,
         wire: int | None = None,
     ) -> e.Envelope:
-        """Give the event its place in the log; it is queued for disk and seen by everyone."""
+        """Give the event its place in the log; it is queued for disk and seen by everyone.
+
+        In a thread that was lost it changes nothing.
+        """
         envelope = e.Envelope(
             thread=self.thread_id,
             seq=self.seq + 1,
@@ -78,6 +84,8 @@ class ThreadLog:
             turn=turn,
             wire=wire,
         )
+        if self.strayed:
+            return envelope
         self.seq = envelope.seq
         self.transcript.apply(envelope)
         self.hub.store.append((envelope,))
@@ -92,8 +100,16 @@ class ThreadLog:
         self.take_wire(event)
 
     async def barrier(self) -> None:
-        """Return when everything appended so far is durable. Raises StoreError."""
+        """Return when everything appended so far is durable.
+
+        Raises StoreError, or BusyError when another process had taken the thread.
+        """
         await self.hub.store.barrier(self.thread_id)
+        if self.strayed:
+            raise BusyError(
+                "Another Tickertape has taken this thread over.",
+                hint="Nothing was sent from here; look what is there and try again.",
+            )
 
     def take(self, envelope: e.Envelope) -> None:
         """Pass on what another process has written."""
@@ -112,9 +128,9 @@ class ThreadLog:
         """What was written cannot be followed: everyone gets the thread as it is now."""
         self.transcript = transcript
         self.seq = self.read_seq = transcript.seq
-        if self.subscribers:
-            for feed in tuple(self.subscribers):
-                feed.push(ThreadReloaded(transcript=copy.deepcopy(transcript)))
+        self.strayed = False
+        for feed in tuple(self.subscribers):
+            feed.push(ThreadReloaded(transcript=copy.deepcopy(transcript)))
 
     def _publish(self, item: LogItem) -> None:
         # A copy: a reader on another thread may leave meanwhile.
@@ -191,7 +207,7 @@ class Threads:
 
     async def _claim(self, log: ThreadLog, *, force: bool) -> None:
         written = await self.store.claim(log.thread_id, force=force)
-        if written != log.seq and log.subscribers:
+        if log.strayed or (written != log.seq and log.subscribers):
             await self._follow(log)
         if log.transcript.seq != written:
             loaded = await self.store.load(log.thread_id)
@@ -199,12 +215,11 @@ class Threads:
             log.seq = log.read_seq = log.transcript.seq
         log.held = True
 
-    def lost(self, thread_id: ThreadId) -> ThreadLog | None:
+    def lost(self, thread_id: ThreadId) -> None:
         """Another process took the thread: what is appended from now on would not be kept."""
         log = self._open.get(thread_id)
         if log is not None:
-            log.held = False
-        return log
+            log.held, log.strayed = False, True
 
     # --- following -------------------------------------------------------------------------
 
@@ -218,14 +233,18 @@ class Threads:
         if self.announcements.watched:
             self.announcements.compare(await self.summaries(self.announcements.limit))
 
-    async def reload(self, log: ThreadLog) -> None:
-        """Read the thread anew, whatever is known of it here."""
+    async def reload(self, thread_id: ThreadId) -> None:
+        """Read a thread anew that was lost, unless that has happened."""
+        log = self._open.get(thread_id)
+        if log is None:
+            return
         async with log.reading:
-            log.start_over(await self.store.load(log.thread_id) or Transcript(log.thread_id))
+            if log.strayed:
+                await self._follow(log)
 
     async def _follow(self, log: ThreadLog) -> None:
         """Give subscribers what was written behind ``log.seq``; they have all of it then."""
-        missed = await self.store.tail(log.thread_id, log.seq)
+        missed = None if log.strayed else await self.store.tail(log.thread_id, log.seq)
         if missed is None:
             loaded = await self.store.load(log.thread_id)
             if loaded is not None or log.seq > 0:
