@@ -31,12 +31,15 @@ _QUEUED = "SELECT data_json, at FROM request WHERE thread_id = ? AND kind = 'que
 _CLEAR = "DELETE FROM request WHERE thread_id = ?"
 
 
-def post(connection: apsw.Connection, owners: Path, request: Request) -> bool:
-    """Leave it for the holder; false, and nothing left, when no living process holds the thread."""
+def post(connection: apsw.Connection, owners: Path, owner: str, request: Request) -> bool:
+    """Leave it for the holder; false, and nothing left, when no other living process is that.
+
+    ``owner`` is this process.
+    """
     with writing(connection):
         thread_id = request.thread_id or _first(connection, _THREAD_OF, request.run_id)
         holder = _first(connection, _HOLDER, thread_id)
-        if not is_alive(owners, holder):
+        if holder == owner or not is_alive(owners, holder):
             return False
         message_id = request.data.get("message_id") if request.kind == "queue" else None
         bindings = (

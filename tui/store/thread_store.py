@@ -111,7 +111,7 @@ class SqliteThreadStore:
 
     async def post(self, request: Request) -> bool:
         return await self._write(
-            lambda connection: post(connection, self._owners, request), durable=True
+            lambda connection: post(connection, self._owners, self.owner, request), durable=True
         )
 
     async def requests(self) -> Sequence[Request]:
