@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -11,13 +12,14 @@ from tests.engine.world import World
 from tests.fakes.provider import Pause, Turn, called, said
 from tests.fakes.toolset import Always, broken, echo, for_ever
 from tui.core import events as e
-from tui.core.errors import BusyError, ConfigError, NotFoundError, ProviderError
+from tui.core.errors import BusyError, ConfigError, NotFoundError, ProviderError, StoreError
 from tui.core.models import (
     Decision,
     Outcome,
     PartFinal,
     Problem,
     RunState,
+    ThreadSummary,
     ToolState,
     WireEvent,
 )
@@ -31,6 +33,7 @@ from tui.core.ports import (
 )
 from tui.core.services import RetryRun, SendMessage
 from tui.core.settings import Limits
+from tui.core.transcript import Transcript
 
 
 @pytest.fixture(autouse=True)
@@ -585,3 +588,129 @@ async def test_the_state_of_the_storage_is_told_to_whoever_comes() -> None:
     assert (first.drain(), second.drain()) == ([full, None], [None])
     first.close()
     second.close()
+
+
+async def test_deleting_a_thread_whose_run_does_not_end_in_time_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.engine.runs._LEAVE_TIMEOUT", 0.01)
+    gate, caught = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(arguments: str) -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            caught.set()
+            await gate.wait()
+        return arguments
+
+    world = World(called(("c1", "slow", "{}")), functions={"slow": stubborn})
+    await world.send()
+    while not world.toolset.running:
+        await asyncio.sleep(0)
+    await world.library.delete("t")
+    await caught.wait()
+    gate.set()
+    async with asyncio.timeout(10):
+        while world.threads.opened():
+            await asyncio.sleep(0)
+    assert await world.library.threads() == []
+
+
+async def test_deleting_a_thread_stops_the_waiting_message_that_goes_out_just_then() -> None:
+    gate, told, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    world = World([Pause(gate), *said("one")], said("two", message="m2"))
+    await world.send()
+    await world.provider.paused.wait()
+    await world.send("next", queue=True)
+    barrier = world.store.barrier
+
+    async def slow_disk(thread_id: str = "") -> None:
+        told.set()
+        await go_on.wait()
+        await barrier(thread_id)
+
+    world.store.barrier = slow_disk  # type: ignore[method-assign]  # for this test only
+    gate.set()
+    await told.wait()
+    deleting = asyncio.create_task(world.library.delete("t"))
+    await asyncio.sleep(0)
+    go_on.set()
+    await deleting
+    async with asyncio.timeout(10):
+        while world.threads.opened():
+            await asyncio.sleep(0)
+    assert await world.library.threads() == []
+    assert world.provider.given == [NewMessages()]
+
+
+async def test_a_subscription_that_fails_leaves_nothing_behind() -> None:
+    world = World()
+    load = world.store.load
+
+    async def unreadable(thread_id: str) -> Transcript | None:
+        raise StoreError("The disk reported an error.")
+
+    world.store.load = unreadable  # type: ignore[method-assign]  # for this test only
+    with pytest.raises(StoreError):
+        await world.run_log.subscribe("t")
+    world.store.load = load  # type: ignore[method-assign]
+    await asyncio.sleep(0)
+    assert len(world.threads.opened()) == 0
+
+
+async def test_a_list_that_was_read_before_a_run_ended_does_not_bring_it_back() -> None:
+    gate, reading, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    world = World([Pause(gate), *said("one")])
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    watching = world.library.watch()
+    threads = world.store.threads
+
+    async def slow_reader(limit: int | None = None) -> Sequence[ThreadSummary]:
+        found = await threads(limit)
+        reading.set()
+        await go_on.wait()
+        return found
+
+    world.store.threads = slow_reader  # type: ignore[method-assign]  # for this test only
+    looking = asyncio.create_task(world.threads.catch_up())
+    await reading.wait()
+    gate.set()
+    await world.finished(run_id)
+    while world.threads.opened():
+        await asyncio.sleep(0)
+    go_on.set()
+    await looking
+    assert not watching.drain()[-1].running
+    watching.close()
+
+
+async def test_a_feed_that_is_closed_elsewhere_is_left_on_the_engines_loop() -> None:
+    """Else it could take the log away just when a command here has found it."""
+    world = World()
+    subscription = await world.run_log.subscribe("t")
+    closing = threading.Thread(target=subscription.feed.close)
+    closing.start()
+    closing.join()
+    assert len(world.threads.opened()) == 1
+    await asyncio.sleep(0)
+    assert len(world.threads.opened()) == 0
+
+
+async def test_raw_events_of_a_run_that_had_to_start_over_go_on_counting() -> None:
+    def raw(index: int, data: str) -> WireReceived:
+        return WireReceived(index=index, at=1.0, mono=1.0, name="x", data=data)
+
+    lost = ProviderError("There is no such run.", code="run_not_found")
+    world = World(
+        [raw(0, "a"), raw(1, "b"), *called(("c1", "echo", "{}"))],
+        [lost],
+        [raw(0, "c"), raw(1, "d"), *said("done", message="m2")],
+    )
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    kept = await world.store.wire(run.id)
+    assert [(each.index, each.data) for each in kept] == [(0, "a"), (1, "b"), (2, "c"), (3, "d")]
+    texts = [env for env in world.store.log["t"] if isinstance(env.event, e.TextDelta)]
+    assert {env.wire for env in texts} == {3}

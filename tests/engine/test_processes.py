@@ -231,6 +231,7 @@ async def test_a_message_to_a_thread_that_was_just_taken_over_is_refused_not_los
     await here.following.start()
     mine = await here.threads.hold("t")
     there.threads.let_go(await there.threads.hold("t", force=True))
+    await there.store.barrier()
     with pytest.raises(BusyError):
         await here.send("do not lose me")
     here.threads.let_go(mine)
@@ -238,3 +239,18 @@ async def test_a_message_to_a_thread_that_was_just_taken_over_is_refused_not_los
     await here.until("r1", RunState.FINISHED)
     assert (await here.transcript()).messages["u1"].text == "do not lose me"
     await here.following.stop()
+
+
+async def test_a_thread_that_was_taken_before_its_first_word_can_be_written_again(
+    stores: list[SqliteThreadStore],
+) -> None:
+    here, there = Process(stores[0], said("heard")), Process(stores[1])
+    _, feed = await here.threads.subscribe("t")
+    mine = await here.threads.hold("t")
+    there.threads.let_go(await there.threads.hold("t", force=True))
+    await there.store.barrier()
+    here.threads.lost("t")
+    here.threads.let_go(mine)
+    await here.send()
+    await here.until("r1", RunState.FINISHED)
+    feed.close()

@@ -33,8 +33,8 @@ class EngineLibrary:
             await log.barrier()
 
     async def delete(self, thread_id: ThreadId) -> None:
-        await self._conversations.stop_thread(thread_id)
         async with self._threads.writing(thread_id):
+            await self._conversations.stop_thread(thread_id)  # and no other run begins meanwhile
             gone = await self._threads.store.delete(thread_id)
             self._threads.forget(thread_id)
         if not gone:

@@ -111,6 +111,7 @@ class RunLoop:
             except _LostRunError:
                 if rebuild is None:
                     raise
+                self._turns.start_over()
                 return await self._opened(rebuild(), None)
         except CannotResumeError:
             raise
@@ -205,6 +206,7 @@ class RunLoop:
     ) -> e.TurnFinished:
         """The first turn of an interrupted run: what became of it, as the server tells."""
         self._turns.round = max(1, record.rounds)
+        self._turns.start_over(record.wire_events)
         try:
             return await self._turns.asked(session, Resume())
         except ProviderError as error:

@@ -89,22 +89,20 @@ class ActiveRun:
 
 @dataclass(slots=True, kw_only=True)
 class _LogRecorder:
-    """Writes what a run reports into its thread's log; ``wire_base`` raw events came before."""
+    """Writes what a run reports into its thread's log."""
 
     log: ThreadLog
     run_id: RunId
-    wire_base: int = 0
 
     def emit(self, event: e.Event, *, turn: int | None = None, wire: int | None = None) -> None:
-        index = None if wire is None else wire + self.wire_base
-        self.log.append(event, run=self.run_id, turn=turn, wire=index)
+        self.log.append(event, run=self.run_id, turn=turn, wire=wire)
 
     def wire(self, received: WireReceived | ResponseOpened) -> None:
         if isinstance(received, WireReceived):
             self.log.append_wire(
                 WireEvent(
                     run_id=self.run_id,
-                    index=received.index + self.wire_base,
+                    index=received.index,
                     at=received.at,
                     mono=received.mono,
                     name=received.name,
@@ -261,11 +259,7 @@ class Runs:
             provider=provider,
             toolset=self._toolset,
             policy=self._policy,
-            recorder=_LogRecorder(
-                log=active.log,
-                run_id=active.id,
-                wire_base=0 if record is None else record.wire_events,
-            ),
+            recorder=_LogRecorder(log=active.log, run_id=active.id),
             limits=self._limits,
             decisions=active.decisions,
         )
@@ -275,14 +269,15 @@ class Runs:
         """Whatever ended the task: the log says so, and the thread is given back."""
         log = active.log
         self._active.pop(active.id, None)
-        run = log.transcript.runs[active.id]
-        if active.stop is Stop.CANCEL and run.active:
+        run = log.transcript.runs.get(active.id)  # None: the thread was deleted, or lost, meanwhile
+        is_open = run is not None and run.active
+        if active.stop is Stop.CANCEL and is_open:
             log.append(e.RunFinished(outcome=Outcome.CANCELLED), run=active.id)
-        elif active.stop is Stop.LET_GO and run.active:
+        elif active.stop is Stop.LET_GO and is_open:
             # An embedded model ends with this process: there would be nobody to ask.
             log.append(e.RunInterrupted(settle=not active.profile.embedded), run=active.id)
         try:
-            if active.stop is None and not run.active:
+            if active.stop is None and run is not None and not run.active:
                 await self._ended(log, run)
         finally:
             self._threads.let_go(log)

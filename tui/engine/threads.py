@@ -10,7 +10,7 @@ import asyncio
 import copy
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from tui.core import events as e
@@ -42,7 +42,7 @@ class ThreadLog:
 
     ``seq`` is that of the last envelope that subscribers were given. ``transcript`` may be behind
     it while the thread is not held; claiming it brings it up to date. ``strayed``: some of what
-    was appended here is not kept, since another process had taken the thread.
+    was appended here is not kept, since the thread was taken by another process, or deleted.
     """
 
     transcript: Transcript
@@ -129,12 +129,11 @@ class ThreadLog:
         self.transcript = transcript
         self.seq = self.read_seq = transcript.seq
         self.strayed = False
-        for feed in tuple(self.subscribers):
+        for feed in self.subscribers:
             feed.push(ThreadReloaded(transcript=copy.deepcopy(transcript)))
 
     def _publish(self, item: LogItem) -> None:
-        # A copy: a reader on another thread may leave meanwhile.
-        for feed in tuple(self.subscribers):
+        for feed in self.subscribers:
             feed.push(item)
 
     def summary(self) -> ThreadSummary:
@@ -247,7 +246,7 @@ class Threads:
         missed = None if log.strayed else await self.store.tail(log.thread_id, log.seq)
         if missed is None:
             loaded = await self.store.load(log.thread_id)
-            if loaded is not None or log.seq > 0:
+            if loaded is not None or log.seq > 0 or log.strayed:
                 log.start_over(loaded or Transcript(log.thread_id))
             return
         for run_id in dict.fromkeys(each.run for each in missed if each.run is not None):
@@ -259,20 +258,36 @@ class Threads:
     async def subscribe(self, thread_id: ThreadId) -> tuple[Transcript, Feed[LogItem]]:
         """A copy of the thread as it is now, and a feed of everything later."""
         log = self._log(thread_id)
-        feed: Feed[LogItem] = Feed(on_close=lambda closed: self._leave(log, closed))
+        loop = asyncio.get_running_loop()
+        feed: Feed[LogItem] = Feed(on_close=lambda closed: self._leave_soon(loop, log, closed))
         first = not log.subscribers
         log.subscribers.append(feed)
+        try:
+            transcript = await self._read(log, first=first)
+        except BaseException:
+            feed.close()
+            raise
+        later = [item for item in feed.drain() if _is_later(item, transcript.seq)]
+        for item in later:
+            feed.push(item)
+        return transcript, feed
+
+    async def _read(self, log: ThreadLog, *, first: bool) -> Transcript:
         async with log.reading:
-            transcript = await self.store.load(thread_id) or Transcript(thread_id)
+            transcript = await self.store.load(log.thread_id) or Transcript(log.thread_id)
             if not log.held:
                 if first:
                     log.seq = transcript.seq
                 else:
                     await self._follow(log)
-        later = [item for item in feed.drain() if _is_later(item, transcript.seq)]
-        for item in later:
-            feed.push(item)
-        return transcript, feed
+        return transcript
+
+    def _leave_soon(
+        self, loop: asyncio.AbstractEventLoop, log: ThreadLog, feed: Feed[LogItem]
+    ) -> None:
+        # From any thread; elsewhere it could take the log away from a command that just found it.
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._leave, log, feed)
 
     def _leave(self, log: ThreadLog, feed: Feed[LogItem]) -> None:
         log.subscribers.remove(feed)
@@ -282,9 +297,12 @@ class Threads:
 
     async def summaries(self, limit: int | None) -> Sequence[ThreadSummary]:
         """The newest first; of threads that are held here, as they are this moment."""
+        before = [log for log in self.opened() if log.held]
         listed = await self.store.threads(limit)
-        held = {log.thread_id: log.summary() for log in self.opened() if log.held and log.seq}
-        return [held.get(each.id, each) for each in listed]
+        # What was let go meanwhile may have been read before its end.
+        ours = [*before, *(log for log in self.opened() if log.held)]
+        now = {log.thread_id: log.summary() for log in ours if log.seq and not log.strayed}
+        return [now.get(each.id, each) for each in listed]
 
     async def mark_read(self, thread_id: ThreadId) -> None:
         """All there is now has been seen."""
@@ -299,9 +317,9 @@ class Threads:
 
     def forget(self, thread_id: ThreadId) -> None:
         """Drop a thread that was deleted; whoever looks at it sees an empty one."""
-        log = self._open.get(thread_id)
-        if log is not None:
-            log.transcript, log.seq = Transcript(thread_id), 0
+        self.lost(thread_id)  # a run that has not ended yet must not begin it anew
+        if thread_id in self._open:
+            self._open[thread_id].transcript = Transcript(thread_id)
         self.announcements.deleted(thread_id)
 
     def opened(self) -> Sequence[ThreadLog]:

@@ -8,7 +8,7 @@ import itertools
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tui.core import events as e
@@ -63,12 +63,21 @@ class Recorder(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Turns:
-    """The turns of one run. ``round`` is the one that goes on, ``wire`` the last raw event."""
+    """The turns of one run. ``round`` is the one that goes on, ``wire`` its last raw event.
+
+    ``wire_before`` raw events came before this session, ``wire_events`` have come so far.
+    """
 
     recorder: Recorder
     limits: Limits = field(default_factory=Limits)
     round: int = 1
     wire: int | None = None
+    wire_before: int = 0
+    wire_events: int = 0
+
+    def start_over(self, wire_events: int | None = None) -> None:
+        """A new session follows, which numbers its raw events from 0 again."""
+        self.wire_before = self.wire_events if wire_events is None else wire_events
 
     async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
@@ -137,8 +146,7 @@ class Turns:
         async with contextlib.aclosing(_closable(session.turn(given))) as signals:
             async for signal in signals:
                 if isinstance(signal, WireReceived):
-                    self.wire = signal.index
-                    self.recorder.wire(signal)
+                    self._take_wire(signal)
                     continue
                 if isinstance(signal, ResponseOpened):
                     self.recorder.wire(signal)
@@ -157,6 +165,12 @@ class Turns:
         end = e.TurnFinished(outcome=Outcome.TRUNCATED, error=_TRUNCATED)
         self.recorder.emit(end, turn=number, wire=self.wire)
         return end
+
+    def _take_wire(self, received: WireReceived) -> None:
+        if self.wire_before:
+            received = replace(received, index=received.index + self.wire_before)
+        self.wire, self.wire_events = received.index, received.index + 1
+        self.recorder.wire(received)
 
     def _tell_continuation(self, session: RunSession, known: JsonObject) -> JsonObject:
         """Record what a later session needs, if that has changed."""
