@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 HideSecret = Callable[[str | None], None]
 
+# What the embedded server has forgotten is sent to it again from the local copy.
+_EMBEDDED_THREADS = 32
+
 
 def preferences_of(paths: Paths) -> LocalPreferences:
     """The screen's remembered choices; quick to read, so it can happen before the first frame."""
@@ -96,7 +99,7 @@ class Providers:
         from tui.server.memory import MemoryAssistantStore
 
         provider = sandbox_provider(self._settings)
-        store = MemoryAssistantStore()
+        store = MemoryAssistantStore(keep_threads=_EMBEDDED_THREADS)
         app = create_app(provider=provider, store=store, api_key=key, models=["sandbox"])
         self._server = EmbeddedServer(app)
         return self._server.start()

@@ -14,12 +14,19 @@ _CHILDREN: dict[ObjectKind, tuple[ObjectKind, ...]] = {
     "thread": ("message", "run"),
     "run": ("step",),
 }
+_ACTIVE = ("queued", "in_progress", "requires_action", "cancelling")
 
 
 class MemoryAssistantStore:
-    """An AssistantStore. Objects are kept as JSON text, so that every reader gets a copy."""
+    """An AssistantStore. Objects are kept as JSON text, so that every reader gets a copy.
 
-    def __init__(self) -> None:
+    ``keep_threads`` is how many threads are kept, those used last; None means all. A client that
+    has the conversation itself, as ours does, builds the others anew when they are needed.
+    """
+
+    def __init__(self, *, keep_threads: int | None = None) -> None:
+        self._keep_threads = keep_threads
+        self._used: dict[str, None] = {}
         self._texts: dict[tuple[ObjectKind, str], str] = {}
         self._parents: dict[tuple[ObjectKind, str], str] = {}
         # A dict without values is an ordered set: replacing an object keeps its place.
@@ -30,6 +37,28 @@ class MemoryAssistantStore:
         self._texts[kind, object_id] = json.dumps(body)
         self._parents.setdefault((kind, object_id), parent)
         self._order.setdefault((kind, parent), {}).setdefault(object_id)
+        if kind == "thread":
+            self._note_use(object_id)
+            self._drop_unused()
+        elif kind in _CHILDREN["thread"]:
+            self._note_use(parent)
+
+    def _note_use(self, thread_id: str) -> None:
+        self._used.pop(thread_id, None)
+        self._used[thread_id] = None
+
+    def _drop_unused(self) -> None:
+        if self._keep_threads is None or len(self._used) <= self._keep_threads:
+            return
+        idle = [each for each in self._used if not self._answers(each)]
+        for thread_id in idle[: len(self._used) - self._keep_threads]:
+            self.delete("thread", thread_id)
+
+    def _answers(self, thread_id: str) -> bool:
+        """Whether a run goes on in the thread; only its newest one can."""
+        newest = next(reversed(self._order.get(("run", thread_id), {})), None)
+        run = None if newest is None else self.get("run", newest)
+        return run is not None and run["status"] in _ACTIVE
 
     def get(self, kind: ObjectKind, object_id: str) -> JsonObject | None:
         text = self._texts.get((kind, object_id))
@@ -56,6 +85,8 @@ class MemoryAssistantStore:
     def delete(self, kind: ObjectKind, object_id: str) -> bool:
         if self._texts.pop((kind, object_id), None) is None:
             return False
+        if kind == "thread":
+            self._used.pop(object_id, None)
         parent = self._parents.pop((kind, object_id))
         del self._order[kind, parent][object_id]
         for child in _CHILDREN.get(kind, ()):
