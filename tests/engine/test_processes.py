@@ -254,3 +254,32 @@ async def test_a_thread_that_was_taken_before_its_first_word_can_be_written_agai
     await here.send()
     await here.until("r1", RunState.FINISHED)
     feed.close()
+
+
+async def test_a_death_is_noticed_though_nothing_is_written_after_the_list_was_read(
+    stores: list[SqliteThreadStore],
+) -> None:
+    here, there = Process(stores[0]), Process(stores[1], _answering())
+    await there.send()
+    await there.provider.paused.wait()
+    await there.store.barrier()
+    looked, catch_up = asyncio.Event(), here.threads.catch_up
+
+    async def noticed() -> None:
+        await catch_up()
+        looked.set()
+
+    here.threads.catch_up = noticed  # type: ignore[method-assign]  # to know when
+    await here.following.start()
+    await asyncio.wait_for(looked.wait(), 10)
+    assert (await here.library.threads())[0].elsewhere
+    watching = here.library.watch()
+    stores[1]._owner.release()  # all that others see of a death
+    changed = asyncio.Event()
+    watching.notify(changed.set)
+    await asyncio.wait_for(changed.wait(), 10)
+    assert watching.drain()[-1].interrupted
+    watching.close()
+    await here.following.stop()
+    there.threads.lost("t")
+    await there.conversations.lost("t")

@@ -38,10 +38,14 @@ class Channel(Generic[T]):
 
 
 class Announcements:
-    """The summaries that watchers know, and the state of the storage."""
+    """The summaries that watchers know, and the state of the storage.
+
+    ``on_elsewhere`` is called when a list shows that another process runs something.
+    """
 
     def __init__(self) -> None:
         self.limit: int | None = None
+        self.on_elsewhere: Callable[[], object] | None = None
         self._summaries: Channel[ThreadSummary] = Channel()
         self._storage: Channel[Problem | None] = Channel()
         self._known: dict[ThreadId, ThreadSummary] = {}
@@ -85,6 +89,8 @@ class Announcements:
         """This is what a list shows; changes are told from here on."""
         self.limit = limit
         self._known = {each.id: each for each in summaries}
+        if self.on_elsewhere is not None and self.any_elsewhere:
+            self.on_elsewhere()
 
     def announce(self, summary: ThreadSummary) -> None:
         """Tell the watchers how a thread looks now."""

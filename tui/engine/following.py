@@ -33,6 +33,7 @@ class Following:
         """Listen to the store from now on."""
         self._loop = asyncio.get_running_loop()
         self._begin(self._follow())
+        self._threads.announcements.on_elsewhere = self._woken.set
         self._threads.store.listen(self)
 
     async def stop(self) -> None:
