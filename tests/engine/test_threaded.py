@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -52,6 +53,40 @@ async def test_a_subscription_that_nobody_waits_for_any_more_is_closed(
     async with asyncio.timeout(5):
         while not (inner.feeds and inner.feeds[0].closed):
             await asyncio.sleep(0.01)
+
+
+async def test_what_breaks_in_the_background_is_told(
+    engine: EngineThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def breaks() -> None:
+        raise ValueError("it broke")
+
+    engine.begin(breaks())
+    async with asyncio.timeout(5):
+        while not any(
+            each.exc_info and "it broke" in str(each.exc_info) for each in caplog.records
+        ):
+            await asyncio.sleep(0.01)
+
+
+def test_work_that_does_not_end_keeps_nobody_from_closing_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.engine.threaded._STOP_SECONDS", 0.05)
+    begun, over = threading.Event(), threading.Event()
+
+    async def stubborn() -> None:
+        begun.set()
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+
+    engine = EngineThread()
+    engine.begin(stubborn())
+    assert begun.wait(5)
+    engine.stop()
+    over.set()
+    engine.stop()
 
 
 async def test_a_subscription_arrives_open(engine: EngineThread) -> None:

@@ -6,8 +6,10 @@ A provider that parses a large event or imports its SDK must never hold up the s
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from tui.core.feed import Feed
@@ -23,7 +25,11 @@ from tui.core.models import (
 )
 from tui.core.services import Conversations, Library, RetryRun, RunLog, SendMessage, Subscription
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+_STOP_SECONDS = 5.0
 
 
 class EngineThread:
@@ -61,14 +67,30 @@ class EngineThread:
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Start ``work`` on the engine's loop and let it go on by itself."""
-        asyncio.run_coroutine_threadsafe(work, self._loop)
+        asyncio.run_coroutine_threadsafe(work, self._loop).add_done_callback(self._tell_failure)
+
+    def _tell_failure(self, done: Future[None]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            what = {"message": "work in the background failed", "exception": error}
+            self._loop.call_exception_handler(what)
 
     def stop(self) -> None:
-        """End the loop and its thread; what still runs there is cancelled."""
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result(timeout=5)
+        """End the loop and its thread; what still runs there is cancelled. Idempotent, bounded.
+
+        What does not end even then is left behind: whoever stops has more to save.
+        """
+        if self._loop.is_closed():
+            return
+        cancelling = asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)
+        try:
+            cancelling.result(timeout=_STOP_SECONDS)
+        except TimeoutError:
+            _log.warning("something in the engine does not end")
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        self._loop.close()
+        self._thread.join(timeout=_STOP_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
 
 async def _cancel_others() -> None:
