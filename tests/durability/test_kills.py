@@ -41,7 +41,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     "kind", [each for each in KINDS if each.name in _ALWAYS], ids=lambda kind: kind.name
 )
 def test_a_kill_loses_nothing(kind: Kind, tmp_path: Path, peer: str) -> None:
-    verdict = one(kind, 20_261, tmp_path / "victim", peer)
+    verdict = one(kind, 20_267, tmp_path / "victim", peer)
     assert verdict.lost <= _AT_MOST, verdict
 
 

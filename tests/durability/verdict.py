@@ -64,10 +64,10 @@ async def _judge(scene: Scene) -> Verdict:
         for victim in scene.victims:
             check_shown(victim, transcript)
         check_sound(transcript, scene.home)
-    await check_reports(scene, before)
     found = describe(scene, before.values())
     then = "a new thread"
     async with front(scene.home) as reader:
+        await check_reports(scene, reader, before)
         for thread_id in before:
             then = await go_on(scene, reader, thread_id)
         if not before:
@@ -136,21 +136,20 @@ def check_counting(said: list[str]) -> None:
     )
 
 
-async def check_reports(scene: Scene, stored: dict[ThreadId, Transcript]) -> None:
-    """What a victim was told to be on disk is there: messages sent and queued, drafts."""
+async def check_reports(scene: Scene, reader: Front, threads: Iterable[ThreadId]) -> None:
+    """What a victim was told to be on disk is there: messages sent and queued, drafts.
+
+    A message that was given to another process is in the store, and after a start in its thread.
+    """
     done = [each["did"] for victim in scene.victims for each, _ in victim.reports if "did" in each]
-    texts = {m.text for t in stored.values() for m in t.messages.values()}
-    waiting = {m.text for t in stored.values() for m in t.queue.values()}
+    there = [await reader.look(thread_id) for thread_id in threads]
+    texts = {m.text for t in there for m in t.messages.values()}
+    texts |= {m.text for t in there for m in t.queue.values()}
+    drafts = [await reader.services.library.draft(each.thread_id) for each in there]
     for step in done:
-        if (text := step.get("send") or step.get("queue")) is not None:
-            assert text in texts | waiting, f"gone: {step}"
-        if "draft" in step:
-            store = SqliteThreadStore.open(scene.home.database)
-            try:
-                drafts = [await store.draft(thread_id) for thread_id in stored]
-            finally:
-                store.close()
-            assert step["draft"] in drafts, "the draft is gone"
+        text = step.get("send") or step.get("queue")
+        assert text is None or text in texts, f"gone: {step}"
+        assert "draft" not in step or step["draft"] in drafts, "the draft is gone"
 
 
 def stored_words(transcripts: Iterable[Transcript], run_id: str | None = None) -> set[str]:
@@ -191,7 +190,7 @@ async def go_on(scene: Scene, reader: Front, thread_id: ThreadId) -> str:
         then = scene.chance.choice(["send", "resume", "retry", "leave", *["decide"] * asks])
         await _do(scene, reader, transcript, then)
     if transcript.queue:
-        await _send_queue(reader, thread_id)
+        await _send_queue(reader, thread_id, goes_on=then in ("resume", "decide", "retry"))
         assert not (await reader.look(thread_id)).queue, "a message waits for ever"
     await still_answers(reader, thread_id)
     return then
@@ -255,15 +254,16 @@ async def decided(reader: Front, thread_id: ThreadId, run_id: str) -> Run:
         await reader.until(thread_id, lambda t: t.runs[run_id].state is not RunState.WAITING)
 
 
-async def _send_queue(reader: Front, thread_id: ThreadId) -> None:
-    """What waited waits for the reader, unless the run before it could complete."""
+async def _send_queue(reader: Front, thread_id: ThreadId, *, goes_on: bool) -> None:
+    """What waited waits for the reader, unless the run before it went on and completed."""
 
     def at_rest(transcript: Transcript) -> bool:
         run = transcript.latest_run()
         assert run is not None
         asked = [each.id for each in transcript.messages.values() if each.role is Role.USER]
         answered = {each.parent_id for each in transcript.runs.values()}
-        goes_out = bool(transcript.queue) and run.outcome is Outcome.COMPLETED
+        completed = run.outcome is Outcome.COMPLETED
+        goes_out = goes_on and completed and bool(transcript.queue)
         return not run.active and not goes_out and asked[-1] in answered
 
     waiting = [each.run_id for each in (await reader.until(thread_id, at_rest)).queue.values()]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -170,7 +171,8 @@ def main(address: str) -> None:
         listening.bind(address)
         listening.listen()
         print("ready", flush=True)
-        while True:
+        # Whoever started this holds its standard input; without them there is nothing to do.
+        while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
             connection, _ = listening.accept()
             if os.fork() == 0:
                 listening.close()

@@ -85,6 +85,7 @@ class Zygote:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.durability.machine.actor", self._address],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
@@ -105,7 +106,9 @@ class Zygote:
         """With every actor that is still there."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._process.stdin.close()
         self._process.stdout.close()
 
 
