@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.store.log_builder import LogBuilder, everything
+from tui.core.events import Envelope
 from tui.core.models import PRIVATE, WireEvent
 from tui.core.ports import Request
+from tui.core.transcript import Transcript
 from tui.store.memory_store import MemoryThreadStore
 from tui.store.split_store import SplitThreadStore
 from tui.store.thread_store import SqliteThreadStore
@@ -89,3 +91,18 @@ async def test_private_threads_end_with_their_process(
         assert await again.load(_THREAD) is None
     finally:
         again.close()
+
+
+async def test_a_list_of_private_threads_folds_what_is_new(
+    store: SplitThreadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for at every change of any thread, while an answer streams."""
+    build = await _fill(store, _THREAD, "hush", 2_000.0)
+    await store.threads()
+    words = build.words("and more", run="another")
+    folded: list[Envelope] = []
+    monkeypatch.setattr(Transcript, "apply", lambda _, envelope: folded.append(envelope))
+    store.append(words)
+    await store.threads()
+    await store.threads()
+    assert folded == words

@@ -8,7 +8,7 @@ import time
 
 from tui.core import codec
 from tui.core import events as e
-from tui.core.errors import BusyError, NotFoundError, TickertapeError
+from tui.core.errors import BusyError, NotFoundError, StoreError, TickertapeError
 from tui.core.models import (
     CallId,
     Decision,
@@ -229,7 +229,12 @@ class EngineConversations:
 
     async def settle(self) -> None:
         """Ask what became of the runs that were left to this start."""
-        for thread_id, _ in await self._threads.store.unsettled():
+        try:
+            unsettled = await self._threads.store.unsettled()
+        except StoreError as error:
+            _log.warning("what was left to this start could not be read: %s", error)
+            return
+        for thread_id, _ in unsettled:
             try:
                 async with self._threads.writing(thread_id) as log:
                     await self._resume_interrupted(log)

@@ -95,7 +95,9 @@ class ThreadLog:
         return envelope
 
     def append_wire(self, event: WireEvent) -> None:
-        """Queue a raw event for disk and show it."""
+        """Queue a raw event for disk and show it; in a thread that was lost it changes nothing."""
+        if self.strayed:
+            return
         self.hub.store.append_wire((event,))
         self.take_wire(event)
 

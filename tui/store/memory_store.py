@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tui.core import events as e
 from tui.core.errors import StoreError
@@ -12,6 +13,15 @@ from tui.core.ports import Request, StoreListener
 from tui.core.transcript import Transcript
 
 OWNER = "memory"
+
+
+@dataclass(slots=True)
+class _Folded:
+    """A log as far as it was folded."""
+
+    log: list[Envelope]
+    transcript: Transcript
+    applied: int = 0
 
 
 class MemoryThreadStore:
@@ -31,6 +41,7 @@ class MemoryThreadStore:
         self.drafts: dict[str, str] = {}
         self.barriers = 0
         self.broken = False
+        self._folded: dict[ThreadId, _Folded] = {}
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
@@ -81,8 +92,18 @@ class MemoryThreadStore:
         return None if log is None else [each for each in log if each.seq > after]
 
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
-        found = [self._summary(Transcript(key).apply_all(log)) for key, log in self.log.items()]
+        found = [self._summary(self._so_far(thread_id)) for thread_id in self.log]
         return sorted(found, key=lambda each: each.updated_at, reverse=True)[:limit]
+
+    def _so_far(self, thread_id: ThreadId) -> Transcript:
+        """The thread as it is now, not to be given away: a list is asked for at every change."""
+        log = self.log[thread_id]
+        folded = self._folded.get(thread_id)
+        if folded is None or folded.log is not log:
+            folded = self._folded[thread_id] = _Folded(log, Transcript(thread_id))
+        folded.transcript.apply_all(log[folded.applied :])
+        folded.applied = len(log)
+        return folded.transcript
 
     def _summary(self, transcript: Transcript) -> ThreadSummary:
         return ThreadSummary(
@@ -101,6 +122,7 @@ class MemoryThreadStore:
         for run_id in [run for run, thread in self.runs.items() if thread == thread_id]:
             del self.runs[run_id]
             self.raw.pop(run_id, None)
+        self._folded.pop(thread_id, None)
         self.drafts.pop(thread_id, None)
         self.read.pop(thread_id, None)
         return self.log.pop(thread_id, None) is not None
@@ -145,8 +167,8 @@ class MemoryThreadStore:
 
     async def unsettled(self) -> Sequence[tuple[ThreadId, RunId]]:
         found = []
-        for thread_id, log in self.log.items():
-            run = Transcript(thread_id).apply_all(log).interrupted_run()
+        for thread_id in self.log:
+            run = self._so_far(thread_id).interrupted_run()
             if run is not None and run.settle:
                 found.append((thread_id, run.id))
         return found
@@ -156,4 +178,6 @@ class MemoryThreadStore:
         self.log.clear()
         self.raw.clear()
         self.runs.clear()
+        self.read.clear()
         self.drafts.clear()
+        self._folded.clear()
