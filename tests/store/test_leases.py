@@ -327,3 +327,19 @@ async def test_a_message_whose_receiver_was_robbed_before_it_acted_is_kept(
     assert loaded is not None
     assert list(loaded.queue) == ["q1"]
     assert list(await there.requests()) == []
+
+
+async def test_a_request_that_cannot_be_read_keeps_nobody_from_writing(
+    here: SqliteThreadStore, there: SqliteThreadStore
+) -> None:
+    build = await _running(here)
+    for data in ({"message_id": "q1"}, {"message_id": "q2", "run_id": 5, "parts": [{"kind": "?"}]}):
+        bad = Request(thread_id="thread-1", kind="queue", run_id="r9", data=data)
+        assert await there.post(bad)
+    assert await there.post(_queue_request("q3"))
+    here.append(build.ended())
+    here.release("thread-1")
+    await here.barrier()
+    loaded = await there.load("thread-1")
+    assert loaded is not None
+    assert list(loaded.queue) == ["q3"]

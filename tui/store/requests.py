@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tui.store import journal
 from tui.store.owners import is_alive
 from tui.store.transactions import writing
 from tui.store.values import decode_json, encode_json, encode_text
+
+_log = logging.getLogger(__name__)
 
 _THREAD_OF = "SELECT thread_id FROM run WHERE id = ?"
 _HOLDER = "SELECT owner FROM lease WHERE thread_id = ?"
@@ -97,7 +100,12 @@ def settle(connection: apsw.Connection, thread_id: ThreadId) -> None:
     """
     rows: Any = connection.execute(_QUEUED, (thread_id,)).fetchall()
     for data, at in rows:
-        event = codec.decode(MessageQueued, decode_json(JsonObject, data))
+        try:
+            event = codec.decode(MessageQueued, decode_json(JsonObject, data))
+        except (ValueError, TypeError, KeyError):
+            # It must not keep its thread, and so all of this process, from being written.
+            _log.exception("a request for thread %s cannot be read", thread_id)
+            continue
         seq = journal.last_seq(connection, thread_id) + 1
         envelope = Envelope(thread=thread_id, seq=seq, at=at, mono=time.monotonic(), event=event)
         journal.write(connection, thread_id, [envelope])
