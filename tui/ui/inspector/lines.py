@@ -125,7 +125,7 @@ class LineWidget(Widget, can_focus=True):
 
     def repaint_soon(self) -> None:
         """Not all could be laid out in this frame; another one comes by itself."""
-        if self._soon is None:
+        if self._soon is None and self.is_attached:
             self._soon = self.set_timer(_SOON_SECONDS, self._repaint_more)
 
     def _repaint_more(self) -> None:
