@@ -714,3 +714,24 @@ async def test_raw_events_of_a_run_that_had_to_start_over_go_on_counting() -> No
     assert [(each.index, each.data) for each in kept] == [(0, "a"), (1, "b"), (2, "c"), (3, "d")]
     texts = [env for env in world.store.log["t"] if isinstance(env.event, e.TextDelta)]
     assert {env.wire for env in texts} == {3}
+
+
+async def test_nothing_that_waits_goes_out_while_the_engine_closes() -> None:
+    gate = asyncio.Event()
+    world = World([Pause(gate), *said("one")], said("two", message="m2"))
+    run_id = await world.send()
+    await world.provider.paused.wait()
+    await world.send("next", queue=True)
+    log = await world.threads.hold("t")
+    await log.commands.acquire()
+    gate.set()
+    await world.finished(run_id)
+    for _ in range(10):  # now the message waits for its turn
+        await asyncio.sleep(0)
+    await world.conversations.close(cancel=False)
+    log.commands.release()
+    world.threads.let_go(log)
+    while world.threads.opened():
+        await asyncio.sleep(0)
+    assert world.provider.given == [NewMessages()]
+    assert (await world.transcript()).queue

@@ -122,7 +122,7 @@ async def test_after_a_robbery_as_many_events_later_the_thread_is_the_robbers(
     other.append(e.ThreadChanged(title="theirs"))
     await other.barrier()
     there.let_go(other)
-    await other.barrier()
+    await stores[1].barrier()
     mine.append(e.ThreadChanged(title="mine"))
     await mine.barrier()
     here.lost("t")
@@ -283,3 +283,23 @@ async def test_a_death_is_noticed_though_nothing_is_written_after_the_list_was_r
     await here.following.stop()
     there.threads.lost("t")
     await there.conversations.lost("t")
+
+
+async def test_a_command_that_waited_while_the_thread_was_taken_is_refused(
+    stores: list[SqliteThreadStore],
+) -> None:
+    here, there = Process(stores[0]), Process(stores[1])
+    mine = await here.threads.hold("t")
+    mine.append(e.ThreadCreated(title="begun"))
+    await mine.barrier()
+    await mine.commands.acquire()
+    renaming = asyncio.create_task(here.library.rename("t", "mine"))
+    await asyncio.sleep(0)
+    theirs = await there.threads.hold("t", force=True)
+    here.threads.lost("t")
+    await here.conversations.lost("t")
+    mine.commands.release()
+    with pytest.raises(BusyError):
+        await renaming
+    here.threads.let_go(mine)
+    there.threads.let_go(theirs)

@@ -131,10 +131,10 @@ class EngineConversations:
 
     async def _run_ended(self, log: ThreadLog, run: Run) -> None:
         """After a completed run the message that waited longest goes out."""
-        if run.outcome is not Outcome.COMPLETED or self._closing:
+        if run.outcome is not Outcome.COMPLETED:
             return
         async with log.commands:
-            if log.transcript.active_run() is not None:
+            if log.transcript.active_run() is not None or self._closing:
                 return
             try:
                 await self._answer_first(log)

@@ -84,7 +84,7 @@ class ThreadLog:
             turn=turn,
             wire=wire,
         )
-        if self.strayed:
+        if not self.held:
             return envelope
         self.seq = envelope.seq
         self.transcript.apply(envelope)
@@ -96,7 +96,7 @@ class ThreadLog:
 
     def append_wire(self, event: WireEvent) -> None:
         """Queue a raw event for disk and show it; in a thread that was lost it changes nothing."""
-        if self.strayed:
+        if not self.held:
             return
         self.hub.store.append_wire((event,))
         self.take_wire(event)
@@ -107,7 +107,7 @@ class ThreadLog:
         Raises StoreError, or BusyError when another process had taken the thread.
         """
         await self.hub.store.barrier(self.thread_id)
-        if self.strayed:
+        if not self.held:
             raise BusyError(
                 "Another Tickertape has taken this thread over.",
                 hint="Nothing was sent from here; look what is there and try again.",
