@@ -25,7 +25,8 @@ from tui.core.settings import Limits
 from tui.core.thread import QueuedMessage, Run
 from tui.core.transcript import Transcript
 from tui.engine.runs import ProviderSource, Runs, Stop
-from tui.engine.threads import ThreadLog, Threads
+from tui.engine.thread_log import ThreadLog
+from tui.engine.threads import Threads
 
 _log = logging.getLogger(__name__)
 

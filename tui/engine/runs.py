@@ -37,7 +37,8 @@ from tui.core.transcript import Transcript
 from tui.engine.calls import Decisions
 from tui.engine.record import Record, record_of
 from tui.engine.run import CannotResumeError, RunLoop
-from tui.engine.threads import ThreadLog, Threads
+from tui.engine.thread_log import ThreadLog
+from tui.engine.threads import Threads
 
 _log = logging.getLogger(__name__)
 
