@@ -74,9 +74,13 @@ class Process:
         assert found is not None
         return found
 
+    @staticmethod
+    def _is(transcript: Transcript, run_id: RunId, state: RunState) -> bool:
+        return run_id in transcript.runs and transcript.runs[run_id].state is state
+
     async def until(self, run_id: RunId, state: RunState) -> None:
         async with asyncio.timeout(10):
-            while (await self.transcript()).runs[run_id].state is not state:
+            while not self._is(await self.transcript(), run_id, state):
                 await asyncio.sleep(0.01)
 
 
@@ -303,3 +307,18 @@ async def test_a_command_that_waited_while_the_thread_was_taken_is_refused(
         await renaming
     here.threads.let_go(mine)
     there.threads.let_go(theirs)
+
+
+async def test_a_message_left_in_the_last_moment_of_a_run_goes_out_by_itself(
+    stores: list[SqliteThreadStore],
+) -> None:
+    gate = asyncio.Event()
+    holder = Process(stores[0], [Pause(gate), *said("first")], said("second", message="m2"))
+    other = Process(stores[1])
+    await holder.send()
+    await holder.provider.paused.wait()
+    command = SendMessage(thread_id="t", message_id="q", run_id="rq", text="late", queue=True)
+    await other.conversations.send(command)
+    gate.set()  # the holder has not looked yet: it does not even follow
+    await holder.until("rq", RunState.FINISHED)
+    assert (await holder.transcript()).runs["rq"].outcome is Outcome.COMPLETED

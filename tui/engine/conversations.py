@@ -132,8 +132,10 @@ class EngineConversations:
 
     async def _run_ended(self, log: ThreadLog, run: Run) -> None:
         """After a completed run the message that waited longest goes out."""
-        if run.outcome is not Outcome.COMPLETED:
+        if run.outcome is not Outcome.COMPLETED or self._closing:
             return
+        # One that another process has just left for this run must not be left to the reader.
+        await self.obey_all()
         async with log.commands:
             if log.transcript.active_run() is not None or self._closing:
                 return
@@ -271,6 +273,15 @@ class EngineConversations:
                     await self._accept(log, message, queue=True)
             case "hand_over":
                 await self._runs.end_all(Stop.LET_GO, request.thread_id)
+
+    async def obey_all(self) -> None:
+        """Do what other processes have asked for so far; what cannot be done is logged."""
+        for request in await self._threads.store.requests():
+            try:
+                await self.obey(request)
+            except TickertapeError as error:
+                # A message waits at the other process, and a decision is still asked for.
+                _log.warning("could not %s for another process: %s", request.kind, error)
 
     async def lost(self, thread_id: ThreadId) -> None:
         """Another process took the thread: what is driven here goes on there."""
