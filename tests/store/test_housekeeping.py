@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -18,8 +20,7 @@ from tests.store.log_builder import LogBuilder, everything
 from tui.core import events as e
 from tui.core.errors import StoreError
 from tui.core.models import Outcome, WireEvent
-from tui.store import compaction
-from tui.store.stats import compact, read_stats
+from tui.store import compaction, stats
 from tui.store.thread_store import SqliteThreadStore
 
 _KEEP = 3
@@ -140,36 +141,63 @@ async def test_the_file_stays_flat_while_runs_come_and_go(
     assert max(settled) - min(settled) < 3 * 100 * 4_000  # it held 10 MB of raw events by then
 
 
-async def test_no_slice_holds_others_up_for_long(tmp_path: Path) -> None:
-    """Time within a transaction, by the thread's own clock: the machine may be busy."""
-    path = tmp_path / "t.db"
-    store = SqliteThreadStore.open(path, keep_wire_runs=1_000)
-    try:
-        build = LogBuilder()
-        await store.claim("thread-1")
-        store.append(build.created())
-        for number in range(3):
-            _run(build, store, f"r{number}", wire=0, end=False)
-            store.append_wire(wire_of(f"r{number}", 3_000, size=1_000))
-            store.append(build.ended(f"r{number}"))
-        await store.barrier()
+class Ticking:
+    """A clock that has gone on by a quarter of a slice each time it is asked."""
 
-        def slices(connection: apsw.Connection) -> list[float]:
-            spent = []
-            more = True
-            while more:
-                began = time.thread_time()
-                more = compaction.compact_slice(connection, 0) or compaction.vacuum_slice(
-                    connection, 0
-                )
-                spent.append(time.thread_time() - began)
-            return spent
+    def __init__(self) -> None:
+        self._now = 0.0
 
-        spent = await asyncio.wrap_future(store._writer.submit(slices))
-        assert len(spent) > 1
-        assert sorted(spent)[len(spent) // 2] < 0.05
-    finally:
-        store.close()
+    def monotonic(self) -> float:
+        self._now += compaction.SLICE / 4
+        return self._now
+
+
+@pytest.mark.parametrize(
+    ("work", "left", "piece"),
+    [
+        (compaction.compact_slice, "SELECT count(*) FROM wire_event", compaction._EVENTS),
+        (compaction.vacuum_slice, "PRAGMA freelist_count", compaction._PAGES),
+    ],
+    ids=["compact", "vacuum"],
+)
+async def test_no_slice_holds_others_up_for_long(
+    store: SqliteThreadStore,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[apsw.Connection, int], bool],
+    left: str,
+    piece: int,
+) -> None:
+    """A slice ends with the first piece beyond its time, and a piece is small."""
+    build = LogBuilder()
+    store.append(build.created())
+    for number in range(_KEEP):
+        _run(build, store, f"r{number}", wire=0, end=False)
+        store.append_wire(wire_of(f"r{number}", 700, size=1_000))
+        store.append(build.ended(f"r{number}"))
+
+    def slices(connection: apsw.Connection) -> list[int]:
+        monkeypatch.setattr(compaction, "time", Ticking())
+        if work is compaction.vacuum_slice:
+            while compaction.compact_slice(connection, 0):
+                pass
+        sizes = [_number(connection, left)]
+        more = True
+        while more:
+            more = work(connection, 0)
+            assert not connection.in_transaction  # now others get their turn
+            sizes.append(_number(connection, left))
+        return sizes
+
+    sizes = await asyncio.wrap_future(store._writer.submit(slices))
+    assert sizes[0] > 10 * piece
+    assert sizes[-1] == 0
+    steps = [before - after for before, after in pairwise(sizes)]
+    assert max(steps) <= 4 * piece
+
+
+def _number(connection: apsw.Connection, question: str) -> int:
+    row: Any = connection.execute(question).fetchone()
+    return int(row[0])
 
 
 async def test_what_is_deleted_is_gone_though_another_process_reads(tmp_path: Path) -> None:
@@ -241,9 +269,25 @@ def _holds(path: Path, marker: str) -> bool:
     return subprocess.run(command, capture_output=True, check=True).stdout.strip() == b"True"
 
 
-async def test_store_compact_shrinks_the_file_while_another_writes(tmp_path: Path) -> None:
+async def test_store_compact_shrinks_the_file_while_another_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "t.db"
     store = SqliteThreadStore.open(path)
+    writing, emptying = threading.Event(), threading.Event()
+    compact_slice, empty_log = stats.compact_slice, stats.empty_log
+
+    def slice_between_words(connection: apsw.Connection, keep: int) -> bool:
+        assert writing.wait(20)
+        return compact_slice(connection, keep)
+
+    def empty_in_a_lull(connection: apsw.Connection, wait_ms: int, usual_ms: int) -> bool:
+        # Whoever writes without a pause may keep the log from being emptied; that is told.
+        emptying.set()
+        return empty_log(connection, wait_ms, usual_ms)
+
+    monkeypatch.setattr(stats, "compact_slice", slice_between_words)
+    monkeypatch.setattr(stats, "empty_log", empty_in_a_lull)
     try:
         await store.claim("thread-1")
         build = LogBuilder()
@@ -253,19 +297,21 @@ async def test_store_compact_shrinks_the_file_while_another_writes(tmp_path: Pat
             store.append_wire(wire_of(f"r{number}", 300, size=4_000))
             store.append(build.ended(f"r{number}"))
         await store.barrier()
-        shrinking = asyncio.create_task(asyncio.to_thread(compact, path, 1))
+        shrinking = asyncio.create_task(asyncio.to_thread(stats.compact, path, 1))
         words = 0
-        while not shrinking.done():
+        while not (emptying.is_set() or shrinking.done()):
             store.append(build.asked(f"during-{words}"))
             await store.barrier()
+            writing.set()
             words += 1
         shrunk = await shrinking
+        assert shrunk.log_emptied
         assert shrunk.before > 4_000_000
         assert shrunk.after < 2_500_000
         assert sum((await _kept(store, [f"r{n}" for n in range(4)])).values()) == 300
-        stats = read_stats(path)
-        assert (stats.threads, stats.runs, stats.wire_events) == (1, 4, 300)
-        assert stats.free == 0
+        read = stats.read_stats(path)
+        assert (read.threads, read.runs, read.wire_events) == (1, 4, 300)
+        assert read.free == 0
         loaded = await store.load("thread-1")
         assert loaded is not None
         assert everything(loaded) == everything(build.live)

@@ -19,6 +19,7 @@ from tui.store.transactions import writing
 SLICE = 0.02
 _EVENTS = 64
 _PAGES = 32
+_AGAIN = 0.005
 
 # Raw events of old runs: the newest runs are those that began last, whatever their clocks said.
 _OLDEST_KEPT = "SELECT rowid FROM run ORDER BY rowid DESC LIMIT 1 OFFSET ?"
@@ -92,13 +93,24 @@ def vacuum_slice(connection: apsw.Connection, keep: int) -> bool:
 
 def empty_log(connection: apsw.Connection, wait_ms: int, usual_ms: int) -> bool:
     """Take old copies of pages out of the write-ahead log; false while a reader needs them."""
+    deadline = time.monotonic() + wait_ms / 1000
     connection.set_busy_timeout(wait_ms)
+    try:
+        while not _truncate_log(connection):
+            if time.monotonic() >= deadline:
+                return False
+            # SQLite waits for those who read or write, not for another who does just this.
+            time.sleep(_AGAIN)
+    finally:
+        connection.set_busy_timeout(usual_ms)
+    return True
+
+
+def _truncate_log(connection: apsw.Connection) -> bool:
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.BusyError:
         return False
-    finally:
-        connection.set_busy_timeout(usual_ms)
     return True
 
 
