@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from tui.core.transcript import Transcript
 
 _QUESTION = "What time is it in Tokyo and in Paris, and what is 17*23?"
 _SLOW = "```sandbox\nrate = 60\n[[step]]\nsay = { kind = 'paragraphs', tokens = 2000 }\n```"
+# Seconds after which words are on disk: 250 ms are promised, and a busy machine takes some more.
+_OLD = 1.0
 _SAY_EURO = "```sandbox\n[[step]]\nsay = '17 \u20ac'\n```"
 _TOOL = '''
 import pathlib
@@ -280,12 +283,15 @@ async def test_an_interrupt_before_the_run_began_is_not_lost() -> None:
 def test_kill_in_the_middle_of_an_answer(tickertape: Tickertape) -> None:
     process = _start(_SLOW)
     assert process.stdout is not None
-    seen = process.stdout.read(500)
+    seen = process.stdout.read(200)
+    # Words come in bursts where others use the processor: only the clock says how old they are.
+    until = time.monotonic() + _OLD
+    while time.monotonic() < until:
+        assert process.stdout.read(10)
     process.kill()
     process.communicate()
     shown = tickertape("threads", "show", "last").stdout
-    # What was printed more than 250 ms before the kill, at 60 tokens a second, is kept.
-    assert seen[:200].strip() in shown
+    assert seen.strip() in shown
     again = tickertape("ask", "go on", "--thread", "last", "--json")
     assert again.returncode == 0, again.stderr
     types = [json.loads(line)["type"] for line in again.stdout.splitlines()]
