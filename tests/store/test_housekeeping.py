@@ -275,19 +275,18 @@ async def test_store_compact_shrinks_the_file_while_another_writes(
     path = tmp_path / "t.db"
     store = SqliteThreadStore.open(path)
     writing, emptying = threading.Event(), threading.Event()
-    compact_slice, empty_log = stats.compact_slice, stats.empty_log
 
     def slice_between_words(connection: apsw.Connection, keep: int) -> bool:
         assert writing.wait(20)
-        return compact_slice(connection, keep)
+        return compaction.compact_slice(connection, keep)
 
     def empty_in_a_lull(connection: apsw.Connection, wait_ms: int, usual_ms: int) -> bool:
         # Whoever writes without a pause may keep the log from being emptied; that is told.
         emptying.set()
-        return empty_log(connection, wait_ms, usual_ms)
+        return compaction.empty_log(connection, wait_ms, usual_ms)
 
-    monkeypatch.setattr(stats, "compact_slice", slice_between_words)
-    monkeypatch.setattr(stats, "empty_log", empty_in_a_lull)
+    monkeypatch.setattr("tui.store.stats.compact_slice", slice_between_words)
+    monkeypatch.setattr("tui.store.stats.empty_log", empty_in_a_lull)
     try:
         await store.claim("thread-1")
         build = LogBuilder()
