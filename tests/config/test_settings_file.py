@@ -84,7 +84,7 @@ def test_a_mistake_is_a_sentence(tmp_path: Path, text: str, said: str, hinted: s
 def test_an_unreadable_encoding_is_said(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="not text in UTF-8"):
         load_settings(path)
 
 

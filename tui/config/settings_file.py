@@ -134,9 +134,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} is not valid TOML: {error}.", hint="Mend that line, then start again."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error}.", hint="Check its permissions and encoding."
+            f"{path} is not text in UTF-8 (byte {error.start + 1} is none of it).",
+            hint="Move it away, or write it anew; without it the defaults are used.",
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}.", hint="Check its permissions."
         ) from error
 
 
