@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.filled import Shown, fill, load_all
-from tests.store.log_builder import everything
-from tui.core.models import PartKind
+from tests.store.filled import Shown, conversation, fill, load_all, write
+from tests.store.log_builder import LogBuilder, everything
+from tui.core.models import PartKind, Role, RunState
 from tui.core.transcript import Transcript
 from tui.store import connection as database
 from tui.store.check import check
@@ -230,3 +234,78 @@ PRAGMA user_version = 2; PRAGMA application_id = 0x54545450;
     assert found["t"].title == "Old"
     assert found["t"].messages["m"].text == "From long ago"
     assert found["t"].runs["r"].model == "model-1"
+
+
+def test_drafts_are_saved_and_leases_are_no_drafts(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    thread = uuid4().hex
+    asyncio.run(_leave(path, conversation(0), {thread: "half a sentence", "thread-0": "more"}))
+    with closing(open_database(path, THREADS)) as connection:
+        for held in (thread, "thread-0"):
+            connection.execute("INSERT INTO lease VALUES (?, ?)", (held, uuid4().hex))
+    _opened(path, _first_page_lost(path.read_bytes()))
+    with closing(apsw.Connection(str(path))) as saved:
+        found: Any = saved.execute("SELECT key, text FROM draft").fetchall()
+    assert dict(found) == {thread: "half a sentence", "thread-0": "more"}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "DELETE FROM run",  # its start is in the journal
+        "UPDATE run SET now = 'finished'",
+        "DELETE FROM journal WHERE type != 'run_started'",
+        "DELETE FROM journal",
+        "DELETE FROM journal; DELETE FROM thread",
+        "DELETE FROM run; DELETE FROM thread; DELETE FROM message",
+    ],
+)
+def test_no_run_goes_on_in_what_was_saved(tmp_path: Path, loss: str) -> None:
+    path = tmp_path / "t.db"
+    build = conversation(0)
+    build.asked("last", "And?")
+    build.started("open")
+    build.answering("open", "words")
+    asyncio.run(_leave(path, build, {}))
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("UPDATE run SET now = 'active', state = 'running' WHERE id = 'open'")
+        connection.execute("DELETE FROM journal WHERE type = 'run_interrupted'")
+        connection.execute(loss)
+    found, _, _ = _opened(path, _first_page_lost(path.read_bytes()))
+    thread = found["thread-0"]
+    assert thread.active_run() is None
+    assert thread.runs["open"].state is RunState.INTERRUPTED
+    assert thread.interrupted_run() is thread.runs["open"]
+    with closing(apsw.Connection(str(path))) as saved:
+        states: Any = saved.execute("SELECT id, state, now FROM run").fetchall()
+    assert ("open", "interrupted", "interrupted") in states
+    assert {now for _, state, now in states if state == "finished"} <= {"finished"}
+
+
+async def _leave(path: Path, build: LogBuilder, drafts: Mapping[str, str]) -> None:
+    store = SqliteThreadStore.open(path)
+    try:
+        await write(store, build)
+        for key, text in drafts.items():
+            await store.save_draft(key, text)
+    finally:
+        store.close()
+
+
+def test_what_the_server_said_stays_the_assistants_and_is_dated(tmp_path: Path) -> None:
+    """Parts of some providers are named like the user's; the messages themselves are not."""
+    path = tmp_path / "t.db"
+    ours, theirs = uuid4().hex, "msg_900cf20b253ab651d2ac788d"
+    before = time.time()
+    with closing(open_database(path, THREADS)) as connection:
+        connection.pragma("foreign_keys", False)
+        for place, message in enumerate((ours, theirs), start=1):
+            connection.execute(
+                "INSERT INTO part VALUES ('t', ?1 || ':0', ?1, ?2, 0, 'text', 1, 'Words', NULL)",
+                (message, place),
+            )
+    found, _, _ = _opened(path, _first_page_lost(path.read_bytes()))
+    thread = found["t"]
+    assert thread.messages[ours].role is Role.USER
+    assert thread.messages[theirs].role is Role.ASSISTANT
+    assert before <= thread.created_at <= thread.updated_at <= time.time()

@@ -32,7 +32,10 @@ def check(context: Context, full: bool) -> None:
     if not problems:
         click.echo("All is well.")
         return
-    click.echo("The next start of Tickertape saves what can be read of a damaged file.", err=True)
+    click.echo(
+        "Quit every Tickertape and start one: it saves what can be read and keeps the old file.",
+        err=True,
+    )
     click.get_current_context().exit(1)
 
 

@@ -18,7 +18,7 @@ from tui.store.soundness import lost_its_file, suspect
 from tui.store.transactions import reading
 from tui.store.values import decode_text
 
-_MOST = 20
+_MOST = 3  # of SQLite's own words
 
 _ORPHANS = {
     "{} raw events belong to no run.": """
@@ -66,11 +66,14 @@ def check(path: Path, *, full: bool = False) -> list[str]:
 
 def _damage(connection: apsw.Connection, path: Path, *, full: bool) -> list[str]:
     pragma = "integrity_check" if full else "quick_check"
-    rows: Any = connection.execute(f"PRAGMA {pragma}({_MOST})").fetchall()
-    found = [str(text).replace("\n", "; ") for (text,) in rows if text != "ok"]
-    if found:
+    rows: Any = connection.execute(f"PRAGMA {pragma}({_MOST + 1})").fetchall()
+    # A row may hold several lines, the first of which only names the database.
+    lines = "\n".join(str(text) for (text,) in rows if text != "ok").splitlines()
+    found = [line for line in lines if not line.startswith("***")]
+    if lines:
         suspect(path)
-    return [f"The file is damaged: {text}." for text in found]
+    more = ["There is more."] if len(found) > _MOST else []
+    return [f"The file is damaged: {line}." for line in found[:_MOST] or lines] + more
 
 
 def _oddities(connection: apsw.Connection) -> Iterator[str]:

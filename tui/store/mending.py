@@ -5,6 +5,8 @@ from __future__ import annotations
 import apsw
 
 _STEPS = (
+    # An entry of the index of leases looks like a draft.
+    "DELETE FROM draft WHERE text IN (SELECT id FROM thread)",
     # What is left of a thread is a thread, though its own line is lost.
     """
     INSERT OR IGNORE INTO thread (id, title)
@@ -14,21 +16,27 @@ _STEPS = (
     """,
     """
     UPDATE thread SET
-      created_at = coalesce((SELECT min(at) FROM message WHERE thread_id = id),
-        (SELECT min(at) FROM journal WHERE thread_id = id), 0),
-      updated_at = coalesce((SELECT max(at) FROM message WHERE thread_id = id),
-        (SELECT max(at) FROM journal WHERE thread_id = id), 0),
-      folded_seq = coalesce((SELECT min(seq) - 1 FROM journal WHERE thread_id = id),
-        (SELECT max(seq) FROM run WHERE thread_id = id), 0)
+      created_at = coalesce((SELECT min(at) FROM message WHERE thread_id = thread.id),
+        (SELECT min(at) FROM journal WHERE thread_id = thread.id),
+        (SELECT min(started_at) FROM run WHERE thread_id = thread.id AND started_at > 0),
+        unixepoch('subsec')),
+      updated_at = coalesce((SELECT max(at) FROM message WHERE thread_id = thread.id),
+        (SELECT max(at) FROM journal WHERE thread_id = thread.id),
+        (SELECT max(coalesce(finished_at, started_at)) FROM run
+         WHERE thread_id = thread.id AND started_at > 0),
+        unixepoch('subsec')),
+      folded_seq = coalesce((SELECT min(seq) - 1 FROM journal WHERE thread_id = thread.id),
+        (SELECT max(seq) FROM run WHERE thread_id = thread.id), 0)
     WHERE last_seq = 0
     """,
     """
     UPDATE thread SET last_seq = max(last_seq, folded_seq,
-      coalesce((SELECT max(seq) FROM journal WHERE thread_id = id), 0),
-      coalesce((SELECT max(seq) FROM run WHERE thread_id = id), 0))
+      coalesce((SELECT max(seq) FROM journal WHERE thread_id = thread.id), 0),
+      coalesce((SELECT max(seq) FROM run WHERE thread_id = thread.id), 0))
     """,
     # A message whose line is lost still has its parts, and parts know in which order they began.
-    # The reducer names the parts of added messages after them, so those are the user's.
+    # The reducer names the parts of added messages after them. So do some providers, but their
+    # messages have ids of the server; only ours are 32 hex digits.
     """
     UPDATE message SET position = position * 1000 WHERE thread_id IN (
       SELECT p.thread_id FROM part p
@@ -51,7 +59,8 @@ _STEPS = (
       (SELECT created_at FROM thread t WHERE t.id = lost.thread_id), 1
     FROM (
       SELECT p.thread_id, p.message_id, min(p.position) AS first,
-        max(p.id = p.message_id || ':' || p.idx) AS added
+        max(p.id = p.message_id || ':' || p.idx
+          AND length(p.message_id) = 32 AND p.message_id NOT GLOB '*[^0-9a-f]*') AS added
       FROM part p LEFT JOIN message m ON m.thread_id = p.thread_id AND m.id = p.message_id
       WHERE m.id IS NULL GROUP BY p.thread_id, p.message_id) AS lost
     """,

@@ -18,6 +18,7 @@ from tui.core import codec
 from tui.core.models import Outcome, PartKind, Role, RunState, ToolOrigin, ToolState
 from tui.store import journal
 from tui.store.connection import THREADS, first_schema, open_database
+from tui.store.mended_runs import settle_runs
 from tui.store.mending import mend
 from tui.store.pages import PageFile, Record, Value
 from tui.store.transactions import writing
@@ -26,7 +27,7 @@ from tui.store.values import decode_text
 _log = logging.getLogger(__name__)
 
 _TABLES = ("thread", "run", "message", "part", "tool_call", "journal", "wire_event", "draft")
-_OWNER = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{32}")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "TEXT": (str,),
     "INTEGER": (int,),
@@ -109,6 +110,7 @@ def salvage(damaged: Path, fresh: Path) -> Saved:
             _copy(source, target, tables)
             mend(target)
             _drop_unreadable(target)
+            settle_runs(target)
         target.pragma("foreign_keys", True)
         threads: Any = target.execute("SELECT count(*) FROM thread").fetchone()
         messages: Any = target.execute("SELECT count(*) FROM message").fetchone()
@@ -159,7 +161,8 @@ def _is_meant(table: _Table, record: Record) -> bool:
     if table.name == "journal":
         return _is_event(record.values)
     if table.name == "draft":  # a lease, and the index of leases, look the same
-        return not any(isinstance(each, str) and _OWNER.fullmatch(each) for each in record.values)
+        text = record.values[1]
+        return not (isinstance(text, str) and _ID.fullmatch(text))
     return True
 
 
