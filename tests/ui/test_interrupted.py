@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.pilot import Pilot
 
@@ -14,9 +16,10 @@ from tui.core.services import RetryRun
 from tui.ui.leaving import Leaving
 
 
-def interrupted(*, settle: bool = False) -> tuple[FakeBackend, FakeRun]:
-    """A thread whose answer broke off in the middle."""
+def interrupted(*, settle: bool = False, embedded: bool = False) -> tuple[FakeBackend, FakeRun]:
+    """A thread whose answer broke off in the middle; with ``embedded`` so did its model."""
     backend = FakeBackend()
+    backend.profile = replace(backend.profile, embedded=embedded)
     backend.add_thread("t1", "One")
     backend.say("t1", "a question")
     backend.remembered["thread"] = "t1"
@@ -53,6 +56,35 @@ async def test_going_on_takes_the_bar_away_and_the_answer_grows() -> None:
         run.emit(e.TextDelta(part_id="r1-p0", text="wer"))
         await until(pilot, lambda: "half an answer" in text_of(pilot, "#log"))
         assert "Interrupted" not in screen_text(pilot)
+
+
+async def test_what_ended_with_the_app_cannot_go_on() -> None:
+    backend, _ = interrupted(embedded=True)
+    async with running(backend, SMALL) as pilot:
+        await until(pilot, lambda: "F5 try again, F9 leave it" in bar(pilot))
+        assert "F8" not in bar(pilot)
+        await pilot.press("f8")
+        told = "Its model ended with Tickertape: F5 tries again, F9 leaves it."
+        await until(pilot, lambda: told in status(pilot))
+        assert not backend.commands
+        await pilot.press("f9")
+        await until(pilot, lambda: backend.commands == [("leave", "t1")])
+
+
+async def test_a_call_that_is_pending_lets_an_embedded_model_go_on() -> None:
+    backend, run = interrupted(embedded=True)
+    run.emit(e.RunResumed())
+    run.call("half_one", '{"a": ', end=False)
+    run.emit(e.RunInterrupted())
+    async with running(backend) as pilot:
+        await until(pilot, lambda: "F5 try again" in bar(pilot))
+        assert "F8" not in bar(pilot)
+        run.emit(e.RunResumed())
+        run.call("ready_one", "{}")
+        run.emit(e.RunInterrupted())
+        await until(pilot, lambda: "F8 go on, F5 try again, F9 leave it" in bar(pilot))
+        await pilot.press("f8")
+        await until(pilot, lambda: backend.commands == [("resume", "t1")])
 
 
 async def test_leaving_it_closes_it() -> None:

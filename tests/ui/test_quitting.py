@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
+import pytest
 from textual.pilot import Pilot
 
 from tests.ui.driving import SMALL, running, screen_text, settle, status, until
 from tests.ui.fakes import NOW, FakeBackend
+from tui.core import events as e
 from tui.core.models import Problem, ThreadSummary
 from tui.core.services import ProfileInfo, SendMessage
 from tui.ui.composer import Composer
@@ -83,17 +84,33 @@ async def test_cancel_and_quit() -> None:
     assert backend.drafts == {"t1": "k"}
 
 
-async def test_leaving_it_to_the_next_start_is_offered_for_a_server_of_its_own() -> None:
-    backend = busy("t1", profile="work")
-    async with running(backend) as pilot:
+@pytest.mark.parametrize("profile", ["work", "sandbox", "gone"])
+async def test_leaving_it_to_the_next_start_is_offered_whatever_the_profile(profile: str) -> None:
+    backend = busy("t1", profile=profile)
+    async with running(backend, SMALL) as pilot:
         await ask(pilot)
-        assert "the next start asks the server" in screen_text(pilot)
+        assert "l    leave it; the next start can go on with it" in screen_text(pilot)
         await pilot.press("l")
         assert await ended(pilot) is Leaving.LET_GO
 
 
-async def test_it_is_not_offered_when_the_model_ends_with_the_app() -> None:
-    async with running(busy("t1")) as pilot:
+async def test_a_call_that_waits_for_a_decision_can_be_kept() -> None:
+    backend = FakeBackend()
+    backend.add_thread("t1", "One")
+    backend.say("t1", "a question")
+    backend.remembered["thread"] = "t1"
+    run = backend.begin("t1", "r1")
+    run.emit(e.ApprovalRequested(call_id=run.call("send_mail", "{}")))
+    mark(backend, "t1")
+    async with running(backend) as pilot:
+        await ask(pilot)
+        await pilot.press("l")
+        assert await ended(pilot) is Leaving.LET_GO
+    assert not backend.decisions
+
+
+async def test_it_is_not_offered_for_a_private_thread() -> None:
+    async with running(busy("private-1", profile="work")) as pilot:
         await ask(pilot)
         assert "next start" not in screen_text(pilot)
         await pilot.press("l")
@@ -104,10 +121,10 @@ async def test_it_is_not_offered_when_the_model_ends_with_the_app() -> None:
         assert pilot.app.is_running
 
 
-async def test_it_is_not_offered_for_a_private_thread() -> None:
-    async with running(busy("private-1", profile="work")) as pilot:
+async def test_of_two_it_is_offered_when_one_is_not_private() -> None:
+    async with running(busy("t1", "private-1")) as pilot:
         await ask(pilot)
-        assert "next start" not in screen_text(pilot)
+        assert "leave them; the next start can go on with them" in screen_text(pilot)
 
 
 async def test_waiting_quits_by_itself_when_the_last_one_ended() -> None:
@@ -184,10 +201,11 @@ async def test_a_message_that_is_just_being_sent_is_asked_about() -> None:
         await until(pilot, lambda: QUESTION in screen_text(pilot))
 
 
-async def test_what_is_not_saved_is_asked_about_first() -> None:
+@pytest.mark.parametrize("code", ["store", "damaged"])
+async def test_what_is_not_saved_is_asked_about_first(code: str) -> None:
     backend = busy("t1")
     async with running(backend) as pilot:
-        backend.trouble(Problem(code="store", message="The disk is full.", hint="Free some space."))
+        backend.trouble(Problem(code=code, message="The disk is full.", hint="Free some space."))
         await until(pilot, lambda: "The disk is full." in screen_text(pilot))
         await pilot.press("ctrl+q")
         await until(pilot, lambda: "what was not is lost" in " ".join(screen_text(pilot).split()))
@@ -202,9 +220,10 @@ async def test_what_is_not_saved_is_asked_about_first() -> None:
         await ask(pilot)
 
 
-async def test_a_profile_that_is_not_known_any_more_counts_as_the_default() -> None:
-    backend = busy("t1", profile="gone")
-    backend.profile = replace(backend.profile, embedded=False)
-    async with running(backend) as pilot:
-        await ask(pilot)
-        assert "next start" in screen_text(pilot)
+async def test_damage_that_was_repaired_before_the_start_asks_nothing() -> None:
+    async with running(backend := FakeBackend()) as pilot:
+        backend.trouble(Problem(code="damaged", message="3 threads could be saved."))
+        backend.trouble(None)
+        await settle(pilot)
+        await pilot.press("ctrl+q")
+        assert await ended(pilot) is Leaving.LET_GO

@@ -82,9 +82,30 @@ async def test_a_failed_start_is_told_with_its_hint_and_can_be_quit() -> None:
         await until(pilot, lambda: "cannot start" in screen_text(pilot))
         assert "no profile “opnai”" in screen_text(pilot)
         assert "Did you mean “openai”?" in screen_text(pilot)
-        for key in ("x", "enter", "ctrl+n", "f5", "f8", "f1", "escape", "escape"):
+        for key in ("enter", "ctrl+n", "f5", "f8", "f1", "escape", "escape"):
             await pilot.press(key)
         await pilot.press("ctrl+q")
+        await until(pilot, lambda: not pilot.app.is_running)
+
+
+async def test_what_is_written_after_a_failed_start_stays_and_is_asked_about_once() -> None:
+    async def connect() -> Services:
+        raise ConfigError("config.toml, line 3: no profile “opnai”.")
+
+    async with TickertapeApp(connect).run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "cannot start" in screen_text(pilot))
+        await pilot.press("h", "i", "enter")
+        told = "Tickertape could not start; see above. Your text stays here."
+        await until(pilot, lambda: told in status(pilot))
+        question = "This text cannot be saved: quit and lose it?"
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: question in screen_text(pilot))
+        await pilot.press("ctrl+q", "n")
+        await until(pilot, lambda: question not in screen_text(pilot))
+        assert pilot.app.screen.query_one(Composer).text == "hi"
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: question in screen_text(pilot))
+        await pilot.press("y")
         await until(pilot, lambda: not pilot.app.is_running)
 
 

@@ -11,6 +11,7 @@ from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
 from tui.core.sanitise import sanitise
 from tui.core.text import GrowingText
 from tui.core.thread import Run, ToolCall
+from tui.engine.conversations import _LEFT
 from tui.ui import wording
 
 
@@ -136,6 +137,12 @@ def test_a_cancel_that_the_server_did_not_hear_is_told() -> None:
     run.reason = "The server could not be told; it may still be running."
     ((_, text),) = wording.outcome_lines(run)
     assert text.endswith("it may still be running.")
+
+
+def test_an_answer_that_was_left_is_not_called_cancelled() -> None:
+    run = make_run(state=RunState.FINISHED, outcome=Outcome.CANCELLED, reason=_LEFT)
+    told = "Left as it was. What had arrived is kept."
+    assert wording.outcome_lines(run) == [("notice", told)]
 
 
 def test_success_needs_no_words_but_notices_do() -> None:

@@ -14,14 +14,17 @@ from tui.core.models import (
     RunId,
     ThreadId,
     ThreadSummary,
+    ToolState,
     WireEvent,
-    is_private,
 )
 from tui.core.services import ProfileInfo, RetryRun, SendMessage, Services
+from tui.core.thread import Run
 from tui.ui.session import OpenThread, new_id, private_id
 
 # More threads than this are found by search, not by scrolling.
 LISTED = 1000
+
+_PENDING = (ToolState.WAITING, ToolState.APPROVAL, ToolState.INTERRUPTED)
 
 
 class Desk:
@@ -71,10 +74,15 @@ class Desk:
         self.thread.close()
         self.thread = thread
 
-    def outlives_us(self, summary: ThreadSummary) -> bool:
-        """Whether what runs in this thread can go on without this process."""
-        profile = self._profiles.get(summary.profile, self.profile)
-        return profile is not None and not profile.embedded and not is_private(summary.id)
+    def can_go_on(self, run: Run) -> bool:
+        """Whether this interrupted run of the open thread can be resumed.
+
+        An embedded model ended with its process; what is left is to send it the calls' outputs.
+        """
+        profile = self._profiles.get(run.profile, self.profile)
+        if profile is None or not profile.embedded:
+            return True
+        return any(each.state in _PENDING for each in self.thread.transcript.calls_of(run.id))
 
     async def _follow(self, thread: OpenThread) -> None:
         subscription = await self._services.run_log.subscribe(thread.id)

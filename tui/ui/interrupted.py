@@ -9,6 +9,9 @@ from tui.core.models import RunId, ToolState
 from tui.core.thread import Run, ToolCall
 from tui.ui import wording
 
+_GO_ON = "F8 go on, "
+_ELSE = "F5 try again, F9 leave it"
+
 
 class InterruptedBar(Static):
     """Says what can be done about the run; the screen has the keys."""
@@ -26,14 +29,14 @@ class InterruptedBar(Static):
         self.display = False
         self._run_id: RunId | None = None
         self._answered: RunId | None = None
-        self._shown: list[str] | None = None
+        self._shown: tuple[str, list[str]] | None = None
 
     @property
     def run_id(self) -> RunId | None:
         """The run that the bar is about, while it is there."""
         return self._run_id
 
-    def show(self, run: Run | None, calls: list[ToolCall]) -> None:
+    def show(self, run: Run | None, calls: list[ToolCall], *, can_go_on: bool) -> None:
         """Ask what to do with ``run``, unless the reader said so a moment ago; None asks nothing.
 
         ``calls`` are those of the run.
@@ -44,17 +47,16 @@ class InterruptedBar(Static):
         self._run_id = run.id if run is not None and asks else None
         self.display = asks
         if asks:
-            self._draw(calls)
+            self._draw(_GO_ON + _ELSE if can_go_on else _ELSE, _started(calls))
 
-    def _draw(self, calls: list[ToolCall]) -> None:
-        notes = _started(calls)
-        if notes == self._shown:
+    def _draw(self, keys: str, notes: list[str]) -> None:
+        if (keys, notes) == self._shown:
             return
-        self._shown = notes
+        self._shown = (keys, notes)
         self.update(
             Content.assemble(
                 ("! Interrupted", "bold $text-warning"),
-                "  F8 go on, F5 try again, F9 leave it",
+                f"  {keys}",
                 *(Content.styled(f"\n{note}", "dim") for note in notes),
             )
         )

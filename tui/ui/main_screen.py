@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.theme import Theme
 from textual.widget import Widget
 
-from tui.core.models import Role, ThreadId, ThreadSummary
+from tui.core.models import Role, ThreadId, ThreadSummary, is_private
 from tui.ui import themes
 from tui.ui.approval import ApprovalBar
 from tui.ui.chat.log import ChatLog
@@ -30,6 +30,7 @@ from tui.ui.welcome import EXAMPLE
 # A message that is just being sent is waited for: what it starts has to be asked about.
 _SENDING_SECONDS = 2.0
 _UNSAVED = "Not everything could be saved, and what was not is lost. Quit all the same?"
+_UNSENT = "This text cannot be saved: quit and lose it?"
 _QUITS_LATER = "Quits when the answers are done; Esc stays."
 
 
@@ -57,7 +58,9 @@ class MainScreen(RunScreen):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._not_sending.wait(), _SENDING_SECONDS)
         going_on = self._going_on()
-        if self._storage.keeps_in_memory:
+        if self._cannot_start and self._composer.text.strip():
+            self.app.push_screen(ConfirmScreen(_UNSENT), self._quit_unsaved)
+        elif self._storage.keeps_in_memory:
             self.app.push_screen(ConfirmScreen(_UNSAVED), self._quit_unsaved)
         elif going_on:
             self._ask_what_becomes_of(going_on)
@@ -76,7 +79,9 @@ class MainScreen(RunScreen):
     def _ask_what_becomes_of(self, going_on: list[ThreadSummary]) -> None:
         self._asks_about_quitting = True
         titles = [self._title(thread.id) for thread in going_on]
-        question = QuitScreen(titles, can_let_go=self._can_let_go(going_on))
+        # Of a private thread nothing is there at the next start.
+        can_let_go = not all(is_private(thread.id) for thread in going_on)
+        question = QuitScreen(titles, can_let_go=can_let_go)
         self.app.push_screen(question, self._quit_chosen)
 
     def _going_on(self) -> list[ThreadSummary]:
@@ -85,10 +90,6 @@ class MainScreen(RunScreen):
             return []
         self._take_news(self._desk)
         return [each for each in self._threads.summaries() if each.running and not each.elsewhere]
-
-    def _can_let_go(self, going_on: list[ThreadSummary]) -> bool:
-        desk = self._desk
-        return desk is not None and any(desk.outlives_us(thread) for thread in going_on)
 
     def _quit_chosen(self, choice: QuitChoice | None) -> None:
         self._asks_about_quitting = False

@@ -29,14 +29,14 @@ class QuitChoice(StrEnum):
 class QuitScreen(ModalScreen[QuitChoice | None]):
     """Asks what becomes of the answers in these threads.
 
-    ``titles`` are safe text. With ``can_let_go`` some of them go on without this process.
+    ``titles`` are safe text. Without ``can_let_go`` none of them is there at the next start.
     """
 
     DEFAULT_CSS = (Path(__file__).parent / "dialogs.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "choose('wait')", "Wait"),
         Binding("c", "choose('cancel')", "Cancel and quit"),
-        Binding("l", "choose('let_go')", "Leave now"),
+        Binding("l", "choose('let_go')", "Leave and quit"),
         Binding("escape", "stay", "Stay"),
     ]
 
@@ -66,7 +66,7 @@ class QuitScreen(ModalScreen[QuitChoice | None]):
             f"c    cancel {them} and quit",
         ]
         if self._can_let_go:
-            keys.append("l    leave now; the next start asks the server")
+            keys.append(f"l    leave {them}; the next start can go on with {them}")
         return [*keys, "Esc  stay"]
 
     def action_choose(self, choice: str) -> None:

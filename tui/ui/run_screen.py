@@ -21,6 +21,8 @@ from tui.ui.screen import Connect
 from tui.ui.session import OpenThread
 
 _STARTING = "Still starting; the message goes out as soon as it can."
+_NOT_STARTED = "Tickertape could not start; see above. Your text stays here."
+_ENDED = "Its model ended with Tickertape: F5 tries again, F9 leaves it."
 
 
 class RunScreen(PaneScreen):
@@ -42,7 +44,9 @@ class RunScreen(PaneScreen):
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
         event.stop()
-        if self._desk is None or self._drafts is None:
+        if self._cannot_start:
+            self._say(_NOT_STARTED)
+        elif self._desk is None or self._drafts is None:
             self._first_text = event.text
             self._say(_STARTING)
         elif not self._not_sending.is_set():
@@ -183,8 +187,11 @@ class RunScreen(PaneScreen):
 
     def action_resume_run(self) -> None:
         """Go on with the interrupted run."""
-        if self._desk is None or self._desk.thread.interrupted_run() is None:
+        run = None if self._desk is None else self._desk.thread.interrupted_run()
+        if self._desk is None or run is None:
             self._say("No answer was interrupted here.")
+        elif not self._desk.can_go_on(run):
+            self._say(_ENDED)
         else:
             self._later(self._choose(self._desk.resume()), "run")
 

@@ -38,6 +38,7 @@ class ThreadScreen(LayoutScreen):
         self._desk: Desk | None = None
         self._clock: FrameClock | None = None
         self._place = "Starting…"
+        self._cannot_start = False
         self._drafts: Drafts | None = None
         self._seconds: Timer | None = None
 
@@ -74,7 +75,7 @@ class ThreadScreen(LayoutScreen):
             desk = Desk(services, self._wake)
             await self._start_desk(desk)
         except TickertapeError as error:
-            self._place = "Not started"
+            self._place, self._cannot_start = "Not started", True
             self._sync_state()
             await self._chat.show_notice(startup_problem(error))
 
@@ -272,7 +273,7 @@ class ThreadScreen(LayoutScreen):
         thread = desk.thread
         run = thread.latest_run()
         self._chat.set_title(wording.thread_title(thread.transcript.title, private=thread.private))
-        self._ask_about(thread)
+        self._ask_about(desk)
         self._queue.show(thread.queue(), answering=thread.active_run() is not None)
         told = wording.run_state(run, self._now(), elsewhere=self._is_elsewhere) if run else ""
         self._status.show(target=wording.target(desk.profile), run=told)
@@ -284,14 +285,15 @@ class ThreadScreen(LayoutScreen):
         """Whether another process answers in the open thread."""
         return self._desk is not None and self._threads.is_elsewhere(self._desk.thread.id)
 
-    def _ask_about(self, thread: OpenThread) -> None:
+    def _ask_about(self, desk: Desk) -> None:
+        thread = desk.thread
         had_focus = self._approval.has_focus_within
         run, waiting = thread.interrupted_run(), thread.waiting_calls()
         self._approval.show(waiting, interrupted=run is not None)
         # Whoever decides goes on; the other ways stay in the palette.
         asked = None if waiting else run
         calls = [] if asked is None else thread.transcript.calls_of(asked.id)
-        self._interrupted.show(asked, calls)
+        self._interrupted.show(asked, calls, can_go_on=asked is None or desk.can_go_on(asked))
         if had_focus and not self._approval.display:
             self._composer.focus()
 

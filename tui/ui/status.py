@@ -12,6 +12,9 @@ from tui.core.errors import StoreError
 from tui.core.models import Problem
 from tui.ui import wording
 
+# What was damaged before the start is over by then; in mid-session nothing is written any more.
+_DAMAGED = "damaged"
+
 
 class StatusLine(Static):
     """Where messages go on the right, the run's state before it, a remark in front.
@@ -83,7 +86,7 @@ class StorageLine(Static):
     @property
     def keeps_in_memory(self) -> bool:
         """Whether something waits to be written, and would be lost now."""
-        return self._problem is not None and self._problem.code == StoreError.code
+        return self._problem is not None and self._problem.code in (StoreError.code, _DAMAGED)
 
     def take(self, states: Sequence[Problem | None]) -> list[Problem]:
         """Show the last of these; returns problems that are over, which nobody has seen."""

@@ -204,6 +204,8 @@ def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
         return "problem", "Interrupted: Tickertape ended before the answer did."
     if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
         return None
+    if run.outcome is Outcome.CANCELLED and run.reason == _LEFT:
+        return "notice", "Left as it was. What had arrived is kept."
     if run.outcome is Outcome.CANCELLED:
         return "notice", f"Cancelled. What had arrived is kept. {sanitise(run.reason)}".rstrip()
     said = problem_text(run.error) if run.error else sanitise(run.reason)
@@ -212,6 +214,8 @@ def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
         return "problem", told
     return "problem", told + retry
 
+
+_LEFT = "It was left as it is."  # the engine's reason
 
 _ENDINGS: dict[Outcome | None, str] = {
     Outcome.INCOMPLETE: "Incomplete: {}",
