@@ -43,6 +43,7 @@ def ask_evil(text: str) -> str:
 _READY = "Write a message"
 _WIDE, _SMALL = (120, 40), (80, 24)
 _QUIET = 0.08  # seconds without a byte: the screen is painted
+_DIALOG_QUIET = 0.3
 _PRESSES = 200  # of a key, until what it leads to is on screen
 # Escape as terminals send it that say which key it is; the bare byte needs silence behind it.
 _ESC, _CTRL_O, _CTRL_P, _CTRL_Q, _CTRL_T = "\x1b[27u", "\x0f", "\x10", "\x11", "\x14"
@@ -105,6 +106,18 @@ def _press(terminal: Terminal, keys: str, words: str) -> None:
     terminal.settle(_QUIET)
 
 
+def _open(terminal: Terminal, keys: str, words: str) -> None:
+    """Open a dialog, again if the one before had not closed when the key came."""
+    since = len(terminal.raw)
+    for _ in range(_PRESSES):
+        _step(terminal, _ESC)
+        terminal.type(keys)
+        terminal.settle(_DIALOG_QUIET)
+        if words in terminal.text(since):
+            return
+    raise AssertionError(f"{words!r} never came: {terminal.text()[-3000:]}")
+
+
 def _step(terminal: Terminal, keys: str, times: int = 1) -> None:
     """Press a key so often, each time when the last has been painted."""
     for _ in range(times):
@@ -142,14 +155,12 @@ def _walk(terminal: Terminal, *, wide: bool) -> None:
     _press(terminal, _UP, " · ")  # choosing an event opens it
     _seek(terminal, (*[_UP] * 24, _END), "Zevent", "Zdata")
     _step(terminal, "c")
-    _step(terminal, _ESC, 2)
-    _press(terminal, _F2, "Title of this thread")
     _step(terminal, _ESC)
-    _press(terminal, _CTRL_P, "Search")
-    _step(terminal, _ESC)
+    _open(terminal, _F2, "Title of this thread")
+    _open(terminal, _CTRL_P, "Search")
     if not wide:
-        _press(terminal, _CTRL_T, "Threads")
-        _step(terminal, _ESC)
+        _open(terminal, _CTRL_T, "Threads")
+    _step(terminal, _ESC)
     _step(terminal, _F4)
     _seek(terminal, (*[_PAGE_UP] * 8, _CTRL_END), "Zanswer", "Zheading", "Zcode")
     _step(terminal, _PAGE_UP, 2)
