@@ -2,8 +2,9 @@
 
     python -m tests.durability.talker NAME OTHER MESSAGES
 
-Every other message goes into the shared thread. At the end it prints one JSON line: what it saw of
-the other's messages, and how many seconds after they were made.
+It says when it is ready, and begins with a line on standard input. Every other message goes into
+the shared thread. At the end it prints one JSON line: what it saw of the other's messages, and how
+many seconds after they were made.
 """
 
 from __future__ import annotations
@@ -43,11 +44,23 @@ class Watch:
         self._following = following
         self._other = other
         self._looked_at = 0
+        self._changed = asyncio.Condition()
+
+    async def ended(self, run_id: str) -> None:
+        """Return when the run is over."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._is_over(run_id))
+
+    def _is_over(self, run_id: str) -> bool:
+        run = self._following.transcript.runs.get(run_id)
+        return run is not None and not run.active
 
     async def follow(self) -> None:
         """Until it is cancelled."""
         while True:
             await self._following.more()
+            async with self._changed:
+                self._changed.notify_all()
             messages = list(self._following.transcript.messages.values())
             for message in messages[self._looked_at :]:
                 if message.role is Role.USER and f"Heard {self._other} " in message.text:
@@ -67,7 +80,7 @@ async def _watching(reader: Front, thread: str, other: str) -> AsyncIterator[Wat
         following.close()
 
 
-async def _say(reader: Front, thread: str, said: str) -> None:
+async def _say(reader: Front, watch: Watch, thread: str, said: str) -> None:
     """Send it, in turn with whoever else writes there, and wait for the answer."""
     while True:
         try:
@@ -76,7 +89,7 @@ async def _say(reader: Front, thread: str, said: str) -> None:
             # The other one holds the thread but runs nothing: it lets go in a moment.
             await asyncio.sleep(0.02)
         else:
-            await reader.ended(thread, run_id)
+            await watch.ended(run_id)
             return
 
 
@@ -86,10 +99,13 @@ async def talk(name: str, other: str, messages: int) -> dict[str, float]:
         front(Home(Path(resolve_paths().data).parent)) as reader,
         _watching(reader, SHARED, other) as shared,
         _watching(reader, own_thread(other), other) as theirs,
+        _watching(reader, own_thread(name), other) as own,
     ):
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)  # what is sent before the other looks is late
         for number in range(messages):
-            thread = SHARED if number % 2 else own_thread(name)
-            await _say(reader, thread, text(name, thread, number))
+            thread, watch = (SHARED, shared) if number % 2 else (own_thread(name), own)
+            await _say(reader, watch, thread, text(name, thread, number))
         async with asyncio.timeout(_PATIENCE):
             while len(shared.seen) + len(theirs.seen) < messages:
                 await asyncio.sleep(0.05)
