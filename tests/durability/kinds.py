@@ -192,7 +192,7 @@ KINDS = (
     Kind("finishing, server lives", _finishing, (0.0, 0.04), complete=_SHORT, remote=True),
     Kind("queued", _queued, (0.0, 2.5), complete=_ANSWER),
     Kind("draft", _draft, (0.0, 0.5), complete=_ANSWER),
-    Kind("migrating", _migrating, (0.0, 0.15)),
+    Kind("migrating", _migrating, (0.0, 0.03)),
     Kind("compacting", _compacting, (0.0, 0.2)),
     Kind("two, a thread each", _two_threads, (0.0, 1.5), complete=_ANSWER, gap=0.5),
     Kind("two in one thread", _one_thread, (0.0, 2.0), complete=_ANSWER, gap=0.5),

@@ -21,7 +21,7 @@ _APPLICATION_ID = 0x54545450
 
 # Many of them, so that bringing the file up to date takes some time.
 _FILLER = """
-WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 20000)
+WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 5000)
 INSERT INTO run (thread_id, id, seq, owner, state, parent_id, tail_id, finished_at, outcome)
 SELECT 'thread-done', 'filler-' || n, 4, 'gone', 'finished', 'm1', 'm1', 1009.0, 'completed'
 FROM number
