@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -299,11 +300,26 @@ def test_kill_in_the_middle_of_an_answer(tickertape: Tickertape) -> None:
     assert types[:2] == ["run_finished", "message_added"]
 
 
+def _wait_until_written(pipe: Path, process: subprocess.Popen[str]) -> None:
+    """Return when someone has written into the named pipe; fails when the process ends first."""
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        for _ in range(600):
+            if select.select([reading], [], [], 0.1)[0] and os.read(reading, 100):
+                return
+            if process.poll() is not None:
+                break
+        process.kill()
+        raise AssertionError(process.communicate())
+    finally:
+        os.close(reading)
+
+
 def test_kill_in_the_middle_of_a_tool_call(tickertape: Tickertape, home: Path) -> None:
     started = home / "config" / "tools" / "started"
     os.mkfifo(started)
     process = _start("Please use sleep_long", "--yes")
-    assert "a pipe" in started.read_text(encoding="utf-8")
+    _wait_until_written(started, process)
     process.kill()
     process.communicate()
     shown = tickertape("threads", "show", "last").stdout
