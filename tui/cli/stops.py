@@ -25,6 +25,7 @@ class Stops:
     def __init__(self) -> None:
         self.status: int | None = None
         self._since = 0.0
+        self._over = False
         self._on_stop: Callable[[], None] | None = None
 
     @contextlib.contextmanager
@@ -35,6 +36,7 @@ class Stops:
         try:
             yield
         finally:
+            self._over = True
             for number, handler in before:
                 signal.signal(number, handler)
 
@@ -51,12 +53,12 @@ class Stops:
             return
         self.status, self._since = 128 + number, time.monotonic()
         # Not ``threading``: its locks may be held where the signal came in between.
-        _thread.start_new_thread(_end_late, (self.status,))
+        _thread.start_new_thread(self._end_late, (self.status,))
         if self._on_stop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._on_stop()
 
-
-def _end_late(status: int) -> None:
-    time.sleep(_BOUND)
-    os._exit(status)
+    def _end_late(self, status: int) -> None:
+        time.sleep(_BOUND)
+        if not self._over:  # whoever listened may live on
+            os._exit(status)
