@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tui.core import events as e
 from tui.core.errors import TickertapeError
-from tui.core.models import JsonObject, Need, Outcome, PartFinal, PartKind, ToolRef
+from tui.core.models import JsonObject, ModelInfo, Need, Outcome, PartFinal, PartKind, ToolRef
 from tui.core.ports import Capabilities, RunRequest, RunSession, Signal, TurnInput
 
 
@@ -63,7 +63,7 @@ class ScriptedProvider:
     cancels: int = 0
     opening: asyncio.Event | None = None
     paused: asyncio.Event = field(default_factory=asyncio.Event)
-    capabilities: Capabilities = field(default_factory=Capabilities)
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(server_state=True))
 
     @asynccontextmanager
     async def _session(self, request: RunRequest) -> AsyncIterator[RunSession]:
@@ -75,6 +75,9 @@ class ScriptedProvider:
 
     def open(self, request: RunRequest) -> AbstractAsyncContextManager[RunSession]:
         return self._session(request)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        return (ModelInfo(id="scripted"),)
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ import openai
 import pytest
 
 from tests.server.scripted import Script, ScriptedProvider, ScriptedSession
+from tui.core.models import ModelInfo
 from tui.core.ports import Capabilities, RunRequest
 from tui.server.app import create_app
 from tui.server.embedded import EmbeddedServer
@@ -45,6 +46,9 @@ class ProviderByModel:
         assert request.model is not None
         async with self.providers[request.model].open(request) as session:
             yield session
+
+    async def models(self) -> Sequence[ModelInfo]:
+        return ()
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -12,6 +12,7 @@ from tui.core import events as e
 from tui.core.errors import ProviderError
 from tui.core.models import (
     JsonObject,
+    ModelInfo,
     Need,
     Outcome,
     PartKind,
@@ -136,6 +137,9 @@ class ScriptedProvider:
         self._loop = asyncio.get_running_loop()
         self.requests.append(request)
         yield ScriptedSession(self, request)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        return ()
 
     async def close(self) -> None:
         self.closed = True

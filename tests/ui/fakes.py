@@ -13,6 +13,7 @@ from tui.core.models import (
     CallId,
     Decision,
     MessageId,
+    ModelInfo,
     Outcome,
     PartFinal,
     PartInput,
@@ -64,6 +65,9 @@ class FakeBackend:
             embedded=True,
         )
         self.more_profiles: tuple[ProfileInfo, ...] = ()
+        self.discovered: tuple[ProfileInfo, ...] = ()
+        self.offered: dict[str, tuple[ModelInfo, ...]] = {}
+        self.defaults: list[tuple[str, str]] = []
         self._logs: dict[ThreadId, list[Envelope]] = defaultdict(list)
         self._wire: dict[RunId, list[WireEvent]] = defaultdict(list)
         self._run_thread: dict[RunId, ThreadId] = {}
@@ -251,6 +255,10 @@ class FakeBackend:
         if run is not None:
             self.emit(thread_id, e.RunFinished(outcome=Outcome.CANCELLED), run.id)
 
+    async def use(self, thread_id: ThreadId, profile: str, model: str = "") -> None:
+        self._check("use")
+        self.emit(thread_id, ThreadChanged(profile=profile, model=model))
+
     async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
         self._check("unqueue")
         self.commands.append(("unqueue", thread_id, message_id))
@@ -341,6 +349,18 @@ class FakeBackend:
     async def profiles(self) -> Sequence[ProfileInfo]:
         self._check("profiles")
         return (self.profile, *self.more_profiles)
+
+    async def discover(self) -> Sequence[ProfileInfo]:
+        self._check("discover")
+        return self.discovered
+
+    async def models(self, profile: str) -> Sequence[ModelInfo]:
+        self._check("models")
+        return self.offered.get(profile, ())
+
+    async def make_default(self, profile: str, model: str = "") -> None:
+        self._check("make_default")
+        self.defaults.append((profile, model))
 
     async def tools(self) -> Sequence[ToolSpec]:
         return ()

@@ -58,7 +58,8 @@ class ProviderError(TickertapeError):
 
     ``retryable``: the same request may succeed later. ``retry_after``: seconds the server asked
     for, if it did. ``sent``: the server may have received the request, so it must not be repeated
-    blindly. ``status``: the HTTP status, if there was a response.
+    blindly. ``status``: the HTTP status, if there was a response. ``context_window``: how many
+    tokens the model takes, if the server said so because there were more.
     """
 
     code = "provider"
@@ -73,9 +74,11 @@ class ProviderError(TickertapeError):
         retry_after: float | None = None,
         sent: bool = False,
         status: int | None = None,
+        context_window: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint, code=code)
         self.retryable = retryable
         self.retry_after = retry_after
         self.sent = sent
         self.status = status
+        self.context_window = context_window

@@ -33,18 +33,20 @@ from tui.core.models import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadCreated:
-    """The first event of every thread."""
+    """The first event of every thread; an empty ``model`` means the profile's own."""
 
     title: str = ""
     profile: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadChanged:
-    """Title or profile changed; None leaves a field as it was."""
+    """Title, profile or model changed; None leaves a field as it was."""
 
     title: str | None = None
     profile: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class MessageQueued:
     """A user message that waits for the run before it to end.
 
     It leaves the queue when ``MessageAdded`` with its id comes, or with ``MessageUnqueued``.
-    ``run_id`` is the run that will answer it, ``profile`` None means the thread's own.
+    ``run_id`` is the run that will answer it, ``profile`` or ``model`` None means the thread's own.
     """
 
     message_id: MessageId
@@ -71,6 +73,7 @@ class MessageQueued:
     author: str = ""
     parts: tuple[PartInput, ...] = ()
     profile: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,9 +285,13 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextTrimmed:
-    """The oldest ``messages`` messages were left out of the request."""
+    """The oldest ``messages`` messages were left out of the requests of this run.
+
+    ``first_id`` is the first message that the model still sees.
+    """
 
     messages: int
+    first_id: MessageId = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

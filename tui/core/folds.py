@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 
 def _thread_created(t: Transcript, env: e.Envelope, event: e.ThreadCreated) -> None:
-    t.title, t.profile, t.created_at = event.title, event.profile, env.at
+    t.title, t.profile, t.model = event.title, event.profile, event.model
+    t.created_at = env.at
 
 
 def _thread_changed(t: Transcript, env: e.Envelope, event: e.ThreadChanged) -> None:
     t.title = t.title if event.title is None else event.title
     t.profile = t.profile if event.profile is None else event.profile
+    t.model = t.model if event.model is None else event.model
 
 
 def _message_added(t: Transcript, env: e.Envelope, event: e.MessageAdded) -> None:
@@ -62,6 +64,7 @@ def _message_queued(t: Transcript, env: e.Envelope, event: e.MessageQueued) -> N
         author=event.author,
         parts=event.parts,
         profile=event.profile,
+        model=event.model,
         at=env.at,
     )
 

@@ -148,11 +148,23 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One client call that the provider waits for. ``arguments`` is the authoritative raw JSON."""
+    """One client call that the provider waits for. ``arguments`` is the authoritative raw JSON.
+
+    ``approval``: the provider runs the call itself and only wants to know whether it may.
+    """
 
     call_id: CallId
     name: str
     arguments: str
+    approval: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model that a server offers. ``context_window`` is in tokens, if the server says."""
+
+    id: str
+    context_window: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,22 +196,31 @@ class PartFinal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryCall:
-    """A past tool call as a provider needs it to rebuild a conversation."""
+    """A past tool call as a provider needs it to rebuild a conversation.
+
+    ``output`` None: it was never answered. ``approved`` is the decision about it, if there was one.
+    """
 
     call_id: CallId
     name: str
     arguments: str
     output: str | None = None
     is_error: bool = False
+    origin: ToolOrigin = ToolOrigin.CLIENT
+    approved: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryMessage:
-    """A past message as a provider needs it: text joined, calls with their outputs."""
+    """A past message as a provider needs it: text joined, calls with their outputs.
+
+    ``reasoning`` is what the model thought aloud; most protocols do not want it back.
+    """
 
     id: MessageId
     role: Role
     text: str = ""
+    reasoning: str = ""
     calls: tuple[HistoryCall, ...] = ()
 
 

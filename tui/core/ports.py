@@ -13,6 +13,7 @@ from tui.core.models import (
     Decision,
     HistoryMessage,
     JsonObject,
+    ModelInfo,
     Outcome,
     Problem,
     RunId,
@@ -30,10 +31,15 @@ from tui.core.transcript import Transcript
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do; the engine and the screen offer no more than this."""
+    """What a provider can do; the engine and the screen offer no more than this.
+
+    ``server_state``: the server keeps runs, so that one whose stream broke can be asked about
+    (``Resume``), and trims long conversations by itself. Without, the whole history goes along
+    with each request, and what a broken stream did not bring is nowhere.
+    """
 
     tools: bool = True
-    server_state: bool = False  # it keeps threads of its own (continuations mean something)
+    server_state: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +48,9 @@ class RunRequest:
 
     ``history`` is the whole selected path, the message to answer last. ``continuation`` is the
     newest one that an earlier run of this path left, if the profile is the same: the provider
-    compares it with ``history`` to see what its server already holds. ``options`` are sampling
-    options in the protocol's own names, passed through.
+    compares it with ``history`` to see what its server already holds. ``options`` are named as
+    Chat Completions names them (``temperature``, ``max_completion_tokens``, ``response_format``,
+    ``tool_choice``, ...); each protocol translates what it spells otherwise and passes on the rest.
     """
 
     thread_id: ThreadId
@@ -64,10 +71,11 @@ class NewMessages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
-    """The output of one call."""
+    """The output of one call; for a need that is an approval, what was decided."""
 
     call_id: CallId
     output: ToolOutput
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +90,8 @@ class Resume:
     """Find out what became of a run whose stream was lost, fetch what was missed, go on.
 
     May also be a session's first turn, in another process than the one that started the run. A
-    run that the server does not have raises ProviderError with code ``run_not_found``.
+    run that the server does not have raises ProviderError with code ``run_not_found``. Only given
+    to a provider whose capabilities say ``server_state``.
     """
 
 
@@ -177,6 +186,10 @@ class Provider(Protocol):
 
     def open(self, request: RunRequest) -> AbstractAsyncContextManager[RunSession]:
         """A session for one run; nothing is sent before its first turn."""
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """What its server offers, in the server's order. Raises ProviderError."""
         ...
 
     async def close(self) -> None:

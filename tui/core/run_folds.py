@@ -91,6 +91,7 @@ def _trimmed(t: Transcript, env: e.Envelope, event: e.ContextTrimmed) -> None:
     run = run_of(t, env)
     if run is not None:
         run.notices.append(f"The oldest {event.messages} messages were left out of the request.")
+        run.seen_from = event.first_id
 
 
 def _approval_requested(t: Transcript, env: e.Envelope, event: e.ApprovalRequested) -> None:

@@ -5,8 +5,8 @@ Commands are idempotent, with ids made by the caller, so that each service can l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from tui.core.events import Envelope
@@ -15,6 +15,7 @@ from tui.core.models import (
     CallId,
     Decision,
     MessageId,
+    ModelInfo,
     Problem,
     RunId,
     ThreadId,
@@ -22,6 +23,7 @@ from tui.core.models import (
     ToolSpec,
     WireEvent,
 )
+from tui.core.settings import Price
 from tui.core.transcript import Transcript
 
 
@@ -30,9 +32,10 @@ class SendMessage:
     """Add a user message below the thread's selected leaf, and answer it.
 
     The caller makes the ids, so sending twice is harmless. ``profile`` None means the thread's
-    own, or the default for a new one. With ``queue`` a thread that is answering keeps the message
-    until that run has completed; without, BusyError. A thread whose id is private (see
-    ``models.is_private``) never touches the disk.
+    own, or the default for a new one; ``model`` None means the thread's own, or the profile's.
+    With ``queue`` a thread that is answering keeps the message until that run has completed;
+    without, BusyError. A thread whose id is private (see ``models.is_private``) never touches the
+    disk.
     """
 
     thread_id: ThreadId
@@ -40,6 +43,7 @@ class SendMessage:
     run_id: RunId
     text: str
     profile: str | None = None
+    model: str | None = None
     queue: bool = False
 
 
@@ -88,6 +92,13 @@ class Conversations(Protocol):
 
     async def leave(self, thread_id: ThreadId) -> None:
         """Close the thread's interrupted run as it is; sending a message does so too."""
+        ...
+
+    async def use(self, thread_id: ThreadId, profile: str, model: str = "") -> None:
+        """From the next message on the thread talks to this profile and model (empty: its own).
+
+        The history goes along. Raises ConfigError for a profile that does not exist.
+        """
         ...
 
     async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
@@ -181,7 +192,9 @@ class RunLog(Protocol):
 class ProfileInfo:
     """A profile as a screen shows it; ``problem`` says why it cannot be used.
 
-    ``embedded``: its model ends with this process, so a run cannot outlive it.
+    ``embedded``: its model ends with this process, so a run cannot outlive it. ``configured``:
+    somebody wrote it down; else it is one of the presets, and ``found`` says what makes it usable
+    here (``OPENAI_API_KEY is set``, ``answers at 127.0.0.1:11434``). ``prices`` are per model.
     """
 
     name: str
@@ -189,6 +202,9 @@ class ProfileInfo:
     model: str = ""
     detail: str = ""
     embedded: bool = False
+    configured: bool = True
+    found: str = ""
+    prices: Mapping[str, Price] = field(default_factory=dict)
     problem: Problem | None = None
 
 
@@ -196,7 +212,25 @@ class Catalog(Protocol):
     """What can be talked to and called."""
 
     async def profiles(self) -> Sequence[ProfileInfo]:
-        """All profiles, the default first."""
+        """The sandbox and all configured profiles, the default first."""
+        ...
+
+    async def discover(self) -> Sequence[ProfileInfo]:
+        """Presets that can be used right now and are not configured: see ``ProfileInfo.found``.
+
+        Looks for keys in the environment and for local servers; takes at most 300 ms.
+        """
+        ...
+
+    async def models(self, profile: str) -> Sequence[ModelInfo]:
+        """What the profile's server offers. Raises ConfigError or ProviderError."""
+        ...
+
+    async def make_default(self, profile: str, model: str = "") -> None:
+        """New threads use this profile and model from now on; remembered in ``local.toml``.
+
+        Raises ConfigError.
+        """
         ...
 
     async def tools(self) -> Sequence[ToolSpec]:

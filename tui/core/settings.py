@@ -8,32 +8,55 @@ from typing import Literal, TypeAlias
 
 from tui.core.models import JsonObject
 
-WireProtocol: TypeAlias = Literal["assistants"]
+WireProtocol: TypeAlias = Literal["assistants", "responses", "chat"]
 Dialect: TypeAlias = Literal["openai", "azure", "foundry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a million tokens cost, in the currency of whoever wrote it down."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None  # None: as much as any other input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One way to reach a model.
 
-    ``embedded`` starts the server inside this process with the sandbox behind it. ``dialect``
-    says how an Assistants endpoint wants to be addressed. ``api_key_env`` names the environment
-    variable with the key (empty: the endpoint wants none). Time-outs are in seconds.
+    ``preset`` names the built-in profile that supplies what is not given. ``embedded`` starts the
+    server inside this process with the sandbox behind it. ``dialect`` says how an endpoint wants
+    to be addressed. The key comes from the output of ``key_command``, else from the system's
+    keyring if ``keyring``, else from the environment variable ``api_key_env`` (empty: the endpoint
+    wants none). ``options`` are sampling options as Chat Completions names them, ``hosted_tools``
+    tools that the provider runs itself, as the protocol declares them. ``output`` ``json`` asks for
+    a JSON object, ``output_schema`` (a file) for one of this shape. ``stateful`` lets a Responses
+    server keep the conversation. ``context_window`` is in tokens, time-outs are in seconds.
     """
 
     name: str
+    preset: str | None = None
     protocol: WireProtocol = "assistants"
     embedded: bool = False
     dialect: Dialect = "openai"
     base_url: str | None = None
     api_version: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
+    key_command: str | None = None
+    keyring: bool = False
     assistant_id: str | None = None
     model: str | None = None
     instructions: str | None = None
     additional_instructions: str | None = None
     tools: bool = True
+    hosted_tools: tuple[JsonObject, ...] = ()
     options: JsonObject = field(default_factory=dict)
+    output: Literal["text", "json"] = "text"
+    output_schema: Path | None = None
+    stateful: bool = False
+    context_window: int | None = None
+    prices: dict[str, Price] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     read_timeout: float = 60.0
     connect_timeout: float = 10.0
@@ -41,9 +64,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of a run. ``tool_timeout`` is in seconds, per call."""
+    """Bounds of a run. ``tool_timeout`` is in seconds, per call.
+
+    A run that has used ``max_tokens`` tokens (0: as many as it likes) gets no further round.
+    """
 
     max_rounds: int = 50
+    max_tokens: int = 0
     tool_timeout: float = 60.0
     max_retries: int = 2
     max_retry_delay: float = 60.0
@@ -60,6 +87,13 @@ class SandboxSettings:
     rate: float = 40.0
     scenario: Path | None = None
     interleave: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplaySettings:
+    """``words_per_second`` is how fast an answer may appear at most; 0: as it comes."""
+
+    words_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +124,11 @@ class Paths:
         return self.config / "config.toml"
 
     @property
+    def local_file(self) -> Path:
+        """What the program itself remembers; it goes before the user's configuration."""
+        return self.config / "local.toml"
+
+    @property
     def tools_dir(self) -> Path:
         """Python files with the user's tools."""
         return self.config / "tools"
@@ -113,5 +152,6 @@ class Settings:
     default_profile: str
     limits: Limits = field(default_factory=Limits)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    display: DisplaySettings = field(default_factory=DisplaySettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     reports: ReportSettings = field(default_factory=ReportSettings)

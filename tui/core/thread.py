@@ -100,6 +100,7 @@ class Run:
     """One answer to one message, over all its rounds. ``*_at`` are seconds since the epoch.
 
     ``settle``: it was interrupted by a reader who wants the next start to ask what became of it.
+    ``seen_from``: the first message that the model saw, if older ones were left out.
     """
 
     id: RunId
@@ -122,6 +123,7 @@ class Run:
     error: Problem | None = None
     continuation: JsonObject | None = None
     notices: list[str] = field(default_factory=list)
+    seen_from: MessageId = ""
     retry: RetryScheduled | None = None
     settle: bool = False
 
@@ -133,13 +135,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedMessage:
-    """A user message that waits for its turn. ``profile`` None means the thread's own."""
+    """A user message that waits for its turn; ``profile`` or ``model`` None: the thread's own."""
 
     id: MessageId
     run_id: RunId
     author: str = ""
     parts: tuple[PartInput, ...] = ()
     profile: str | None = None
+    model: str | None = None
     at: float = 0.0
 
     @property

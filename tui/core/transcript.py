@@ -19,6 +19,7 @@ from tui.core.models import (
     JsonObject,
     MessageId,
     PartId,
+    PartKind,
     RunId,
     RunState,
     ThreadId,
@@ -37,6 +38,7 @@ class Transcript:
         self.thread_id = thread_id
         self.title = ""
         self.profile = ""
+        self.model = ""
         self.created_at = 0.0
         self.updated_at = 0.0
         self.seq = 0
@@ -122,11 +124,20 @@ def _history_message(message: Message) -> HistoryMessage:
             arguments=str(part.tool.arguments),
             output=str(part.tool.output) if part.tool.finished else None,
             is_error=part.tool.is_error,
+            origin=part.tool.origin,
+            approved=None if part.tool.decision is None else part.tool.decision.approved,
         )
         for part in message.parts
         if part.tool is not None
     )
-    return HistoryMessage(id=message.id, role=message.role, text=message.text, calls=calls)
+    thoughts = [str(part.text) for part in message.parts if part.kind is PartKind.REASONING]
+    return HistoryMessage(
+        id=message.id,
+        role=message.role,
+        text=message.text,
+        reasoning="\n\n".join(thoughts),
+        calls=calls,
+    )
 
 
 _TIMES = frozenset(
@@ -149,6 +160,7 @@ def _view(t: Transcript, *, times: bool) -> JsonObject:
         "thread": t.thread_id,
         "title": t.title,
         "profile": t.profile,
+        "model": t.model,
         "created_at": t.created_at,
         "leaf": t.leaf_id,
         "messages": {key: _plain(value, times) for key, value in t.messages.items()},

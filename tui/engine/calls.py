@@ -81,12 +81,25 @@ class CallRunner:
         """One result for each need, in their order; never raises because of a call."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._finish(need)) for need in needs]
-        return tuple(
-            ToolResult(call_id=need.call_id, output=task.result())
-            for need, task in zip(needs, tasks, strict=True)
-        )
+        return tuple(task.result() for task in tasks)
 
-    async def _finish(self, need: Need) -> ToolOutput:
+    async def _finish(self, need: Need) -> ToolResult:
+        if need.approval:
+            return await self._approve(need)
+        return ToolResult(call_id=need.call_id, output=await self._answer(need))
+
+    async def _approve(self, need: Need) -> ToolResult:
+        """A call that the provider runs: only the decision about it is wanted."""
+        decision = await self._decision(need)
+        self.recorder.emit(e.ApprovalDecided(call_id=need.call_id, decision=decision))
+        said = "Approved." if decision.approved else _refusal(decision)
+        output = ToolOutput(text=said, is_error=not decision.approved)
+        self.recorder.emit(
+            e.ToolFinished(call_id=need.call_id, output=output.text, is_error=output.is_error)
+        )
+        return ToolResult(call_id=need.call_id, output=output, decision=decision)
+
+    async def _answer(self, need: Need) -> ToolOutput:
         before = self.before.get(need.call_id)
         if before is not None and before.state in (ToolState.DONE, ToolState.FAILED):
             return ToolOutput(text=str(before.output), is_error=before.is_error)

@@ -72,6 +72,7 @@ class EngineConversations:
             run_id=command.run_id,
             parts=(PartInput(text=command.text),),
             profile=command.profile,
+            model=command.model,
         )
         try:
             async with self._threads.writing(command.thread_id) as log:
@@ -100,9 +101,10 @@ class EngineConversations:
         self._close_interrupted(log)
         if transcript.seq == 0:
             title = title_of("\n".join(part.text for part in message.parts))
-            log.append(e.ThreadCreated(title=title, profile=profile.name))
-        elif transcript.profile != profile.name and message.profile:
-            log.append(e.ThreadChanged(profile=profile.name))
+            model = message.model or ""
+            log.append(e.ThreadCreated(title=title, profile=profile.name, model=model))
+        elif message.profile or message.model:
+            _use(log, profile.name, message.model or "")
         message_id = message.id if isinstance(message, QueuedMessage) else message.message_id
         added = e.MessageAdded(
             message_id=message_id,
@@ -144,6 +146,12 @@ class EngineConversations:
             except TickertapeError as error:
                 # It stays in the queue, where the reader sees it.
                 _log.warning("a queued message could not be sent: %s", error)
+
+    async def use(self, thread_id: ThreadId, profile: str, model: str = "") -> None:
+        name = self._providers.profile(profile).name
+        async with self._threads.writing(thread_id) as log:
+            _use(log, name, model)
+            await log.barrier()
 
     async def retry(self, command: RetryRun) -> None:
         async with self._threads.writing(command.thread_id) as log:
@@ -307,6 +315,13 @@ def title_of(text: str) -> str:
     if len(line) <= _TITLE_LENGTH:
         return line
     return line[: _TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _use(log: ThreadLog, profile: str, model: str) -> None:
+    """A model belongs to its profile: another profile without one goes back to its own."""
+    transcript = log.transcript
+    if (profile, model) != (transcript.profile, transcript.model):
+        log.append(e.ThreadChanged(profile=profile, model=model))
 
 
 def _refuse_second_run(transcript: Transcript) -> None:

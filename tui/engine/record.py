@@ -42,16 +42,25 @@ def _needs(transcript: Transcript, run: Run) -> tuple[Need, ...]:
     tail = transcript.messages.get(run.tail_id)
     if tail is None or tail.run_id != run.id:
         return ()
-    calls = [
-        part.tool
-        for part in tail.parts
-        if part.tool is not None and part.tool.origin is ToolOrigin.CLIENT
-    ]
-    if not any(_begun(call) for call in calls):
+    calls = [part.tool for part in tail.parts if part.tool is not None]
+    if not any(_begun(call) for call in calls if _is_ours(call)):
         return ()
     return tuple(
-        Need(call_id=call.call_id, name=call.name, arguments=str(call.arguments)) for call in calls
+        Need(
+            call_id=call.call_id,
+            name=call.name,
+            arguments=str(call.arguments),
+            approval=call.origin is not ToolOrigin.CLIENT,
+        )
+        for call in calls
+        if _is_ours(call)
     )
+
+
+def _is_ours(call: ToolCall) -> bool:
+    """Whether something is expected from here: an output, or a decision about a remote call."""
+    asked = call.decision is not None or call.state is ToolState.APPROVAL
+    return call.origin is ToolOrigin.CLIENT or (asked and call.origin is ToolOrigin.REMOTE_MCP)
 
 
 def _begun(call: ToolCall) -> bool:

@@ -27,6 +27,7 @@ from tui.core.ports import (
 )
 from tui.core.settings import Limits
 from tui.engine.calls import CallRunner, Decisions
+from tui.engine.context import first_seen, tokens_of, trimmed
 from tui.engine.record import Record
 from tui.engine.turn import Recorder, Turns
 
@@ -38,7 +39,26 @@ _GONE = Problem(
     message="The server no longer has this run, so what is missing cannot be fetched.",
     hint="Retry, or send a message to go on from what is there.",
 )
+_NOWHERE = Problem(
+    code="interrupted",
+    message="The answer broke off, and this protocol keeps no copy of the rest on the server.",
+    hint="Continue from what is there, or retry.",
+)
+_TOO_LONG = "context_length_exceeded"
+_ANY_WINDOW = 1 << 40
 _REBUILT = "The server no longer had this run; it goes on from the local copy."
+
+
+def _too_long(end: e.TurnFinished, sent: RunRequest) -> e.TurnFinished:
+    """The end of a run of which even the newest exchange is too long."""
+    problem = Problem(
+        code=_TOO_LONG,
+        message=f"The conversation is too long for the model, even without older messages: about "
+        f"{tokens_of(sent):,} tokens were sent."
+        + (f" The server says: {end.error.message}" if end.error else ""),
+        hint="Send less at once, or switch to a model with a larger context window.",
+    )
+    return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
 
 
 class CannotResumeError(TickertapeError):
@@ -53,7 +73,8 @@ class _LostRunError(TickertapeError):
 class RunLoop:
     """Drives one run. ``run`` may be called once; ``cancel`` at any moment, from its loop.
 
-    ``decisions`` is where answers to ApprovalRequested arrive.
+    ``decisions`` is where answers to ApprovalRequested arrive. ``window`` is how many tokens the
+    model takes, if that is known; it becomes smaller when the model turns out to take less.
     """
 
     provider: Provider
@@ -62,12 +83,15 @@ class RunLoop:
     recorder: Recorder
     limits: Limits = field(default_factory=Limits)
     decisions: Decisions = field(default_factory=Decisions)
+    window: int | None = None
     _cancelled_as: Outcome | None = None
     _work: asyncio.Task[e.TurnFinished] | None = None
+    _stateful: bool = field(init=False)
     _turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
-        self._turns = Turns(recorder=self.recorder, limits=self.limits)
+        self._stateful = self.provider.capabilities.server_state
+        self._turns = Turns(recorder=self.recorder, limits=self.limits, resumable=self._stateful)
 
     def cancel(self, outcome: Outcome = Outcome.CANCELLED) -> None:
         """Stop stream and tools, then the remote run; ``run`` returns with what really happened.
@@ -106,13 +130,7 @@ class RunLoop:
         if self._cancelled_as is not None:
             return e.TurnFinished(outcome=self._cancelled_as)
         try:
-            try:
-                return await self._opened(request, record)
-            except _LostRunError:
-                if rebuild is None:
-                    raise
-                self._turns.start_over()
-                return await self._opened(rebuild(), None)
+            return await self._started(request, record, rebuild)
         except CannotResumeError:
             raise
         except TickertapeError as error:
@@ -123,6 +141,52 @@ class RunLoop:
             message = f"Something broke inside: {type(error).__name__}: {error}"
             problem = Problem(code="internal", message=message, hint="The log has the details.")
             return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
+
+    async def _started(
+        self,
+        request: RunRequest,
+        record: Record | None,
+        rebuild: Callable[[], RunRequest] | None,
+    ) -> e.TurnFinished:
+        """In one session, or in several: a lost run starts over, one that is too long shorter."""
+        while True:
+            fitting = self._fitting(request)
+            try:
+                end = await self._opened(fitting, record)
+            except _LostRunError:
+                if rebuild is None:
+                    raise
+                request = rebuild()
+            else:
+                if not self._is_too_long(end) or not (rebuild or self._turns.round == 1):
+                    return end
+                request = rebuild() if rebuild is not None else request
+                if not self._narrow(request, fitting):
+                    return _too_long(end, fitting)
+            record = None
+            self._turns.start_over()
+
+    def _fitting(self, request: RunRequest) -> RunRequest:
+        if self.window is None or self._stateful:
+            return request
+        fitting = trimmed(request, self.window)
+        left_out = len(request.history) - len(fitting.history)
+        if left_out:
+            first_id = first_seen(fitting)
+            event = e.ContextTrimmed(messages=left_out, first_id=first_id)
+            self.recorder.emit(event, turn=self._turns.round)
+        return fitting
+
+    def _is_too_long(self, end: e.TurnFinished) -> bool:
+        if end.outcome is not Outcome.FAILED or end.error is None:
+            return False
+        return end.error.code == _TOO_LONG and not self._stateful
+
+    def _narrow(self, request: RunRequest, sent: RunRequest) -> bool:
+        """Take a smaller window than what was sent needs; false when that leaves out nothing."""
+        # Our count may be off, so what was sent counts as full, whatever the server says it takes.
+        self.window = min(self._turns.told_window or _ANY_WINDOW, tokens_of(sent))
+        return len(trimmed(request, self.window).history) < len(sent.history)
 
     async def _opened(self, request: RunRequest, record: Record | None) -> e.TurnFinished:
         async with self.provider.open(request) as session:
@@ -192,6 +256,14 @@ class RunLoop:
                 hint="Retry; if it happens again, report it with the raw events of this run.",
             )
             return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
+        most = self.limits.max_tokens
+        if most and self._turns.tokens >= most:
+            problem = Problem(
+                code="max_tokens",
+                message=f"The run was stopped after {self._turns.tokens:,} tokens.",
+                hint="Raise limits.max_tokens in the configuration if it needs more.",
+            )
+            return e.TurnFinished(outcome=Outcome.INCOMPLETE, reason="max_tokens", error=problem)
         if self._turns.round <= self.limits.max_rounds:
             return None
         problem = Problem(
@@ -208,14 +280,16 @@ class RunLoop:
         self._turns.round = max(1, record.rounds)
         self._turns.start_over(record.wire_events)
         try:
-            return await self._turns.asked(session, Resume())
+            if self._stateful:
+                return await self._turns.asked(session, Resume())
         except ProviderError as error:
             if error.code != _GONE.code:
                 raise CannotResumeError(error.message, hint=error.hint, code=error.code) from error
         if not record.shown:
             return await self._turns.settled(session, NewMessages())  # it had never begun
         if not record.needs:
-            return e.TurnFinished(outcome=Outcome.DISCONNECTED, error=_GONE)
+            lost = _GONE if self._stateful else _NOWHERE
+            return e.TurnFinished(outcome=Outcome.DISCONNECTED, error=lost)
         await runner.run(record.needs)
         raise self._lost()
 
@@ -226,7 +300,8 @@ class RunLoop:
         await self._cancel_remote(session)
 
     def _lost(self) -> _LostRunError:
-        self.recorder.emit(e.NoticeAdded(text=_REBUILT), turn=self._turns.round)
+        if self._stateful:  # else it is no news: each request carries the whole history
+            self.recorder.emit(e.NoticeAdded(text=_REBUILT), turn=self._turns.round)
         return _LostRunError(_GONE.message, hint=_GONE.hint, code=_GONE.code)
 
     # --- stopping -------------------------------------------------------------------------------
@@ -239,6 +314,8 @@ class RunLoop:
                 outcome=wanted, reason="The server could not be told; it may still be running."
             )
         if really in (Outcome.COMPLETED, Outcome.FAILED, Outcome.INCOMPLETE):
+            if not self._stateful:
+                return e.TurnFinished(outcome=really)
             return await self._fetch_rest(session, really)
         return e.TurnFinished(outcome=wanted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -39,6 +39,7 @@ from tui.engine.record import Record, record_of
 from tui.engine.run import CannotResumeError, RunLoop
 from tui.engine.thread_log import ThreadLog
 from tui.engine.threads import Threads
+from tui.engine.windows import Windows
 
 _log = logging.getLogger(__name__)
 
@@ -146,6 +147,7 @@ class Runs:
         self._ended = ended
         self._active: dict[RunId, ActiveRun] = {}
         self._said: set[str] = set()
+        self._windows = Windows()
 
     def get(self, run_id: RunId) -> ActiveRun | None:
         """The run, if it is driven here."""
@@ -163,7 +165,7 @@ class Runs:
         started = e.RunStarted(
             parent_id=parent_id,
             profile=profile.name,
-            model=profile.model or "",
+            model=log.transcript.model or profile.model or "",
             owner=self._owner,
         )
         await self._start(ActiveRun(id=run_id, log=log, profile=profile), started, None)
@@ -263,8 +265,12 @@ class Runs:
             recorder=_LogRecorder(log=active.log, run_id=active.id),
             limits=self._limits,
             decisions=active.decisions,
+            window=await self._windows.of(provider, active.profile, request),
         )
-        await active.loop.run(request, record, rebuild=lambda: self._rebuilt(active, request))
+        try:
+            await active.loop.run(request, record, rebuild=lambda: self._rebuilt(active, request))
+        finally:
+            self._windows.learn(active.profile, request, active.loop.window)
 
     async def _close(self, active: ActiveRun) -> None:
         """Whatever ended the task: the log says so, and the thread is given back."""
@@ -300,23 +306,17 @@ class Runs:
             tools=tools,
             instructions=profile.instructions,
             additional_instructions=profile.additional_instructions,
-            model=profile.model,
+            model=transcript.runs[active.id].model or None,
             continuation=_continuation(transcript, profile.name),
             options=profile.options,
         )
 
     def _rebuilt(self, active: ActiveRun, request: RunRequest) -> RunRequest:
         """The same request with the history as it is now, for a server that knows nothing."""
-        return RunRequest(
-            thread_id=request.thread_id,
-            run_id=request.run_id,
-            history=active.log.transcript.history(),
-            tools=request.tools,
-            instructions=request.instructions,
-            additional_instructions=request.additional_instructions,
-            model=request.model,
-            options=request.options,
-        )
+        transcript, loop = active.log.transcript, active.loop
+        forgotten = loop is None or loop.provider.capabilities.server_state
+        continuation = None if forgotten else _continuation(transcript, active.profile.name)
+        return replace(request, history=transcript.history(), continuation=continuation)
 
     def _tell_tool_problems(self, active: ActiveRun) -> None:
         """Say once what is wrong with the user's tool files, where it is noticed: in a run."""

@@ -41,6 +41,10 @@ _BROKEN = {
 }
 
 
+_ONCE_MORE = "The connection was lost before anything came. Asking once more."
+_TIMED_OUT = "read_timeout"
+
+
 class Recorder(Protocol):
     """Who is told what happens in a run, in order."""
 
@@ -66,11 +70,16 @@ class Turns:
     """The turns of one run. ``round`` is the one that goes on, ``wire`` its last raw event.
 
     ``wire_before`` raw events came before this session, ``wire_events`` have come so far.
+    ``resumable``: the server can be asked what became of a run. ``tokens`` are those that the run
+    has used so far, ``told_window`` is how many the model takes, once the server complained.
     """
 
     recorder: Recorder
     limits: Limits = field(default_factory=Limits)
+    resumable: bool = True
     round: int = 1
+    tokens: int = 0
+    told_window: int | None = None
     wire: int | None = None
     wire_before: int = 0
     wire_events: int = 0
@@ -86,6 +95,11 @@ class Turns:
             end = await self._turn(session, given)
             if end.outcome not in _BROKEN:
                 return end
+            if not self.resumable:
+                if not self._may_be_repeated(end):
+                    return end
+                self.recorder.emit(e.NoticeAdded(text=_ONCE_MORE), turn=self.round)
+                continue
             self.recorder.emit(e.NoticeAdded(text=_BROKEN[end.outcome]), turn=self.round)
             settled = await self._followed_up(session, given, end)
             if settled is not None:
@@ -111,6 +125,7 @@ class Turns:
         try:
             return await self.asked(session, given)
         except ProviderError as error:
+            self.told_window = error.context_window
             return _after_error(error)
 
     async def asked(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
@@ -121,13 +136,22 @@ class Turns:
             try:
                 return await self.stream(session, given)
             except ProviderError as error:
-                delay = self._retry_delay(error, attempt, repeatable=looking or not error.sent)
+                repeatable = looking or not error.sent or self._costs_only_tokens(error)
+                delay = self._retry_delay(error, attempt, repeatable=repeatable)
                 if delay is None:
                     raise
                 retry = e.RetryScheduled(attempt=attempt, delay=delay, reason=error.message)
                 self.recorder.emit(retry, turn=self.round)
                 await asyncio.sleep(delay)
         raise AssertionError("unreachable: count() does not end")
+
+    def _may_be_repeated(self, end: e.TurnFinished) -> bool:
+        """Nothing came, so nothing is lost; but a server that was silent will be so again."""
+        return self.wire is None and (end.error is None or end.error.code != _TIMED_OUT)
+
+    def _costs_only_tokens(self, error: ProviderError) -> bool:
+        """Whether asking again can do no harm: a server without memory keeps nothing twice."""
+        return not self.resumable and error.code != _TIMED_OUT
 
     def _retry_delay(self, error: ProviderError, attempt: int, *, repeatable: bool) -> float | None:
         """Seconds to wait before trying again, or None when there is no point."""
@@ -160,6 +184,8 @@ class Turns:
                     continue
                 continuation = self._tell_continuation(session, continuation)
                 self.recorder.emit(event, turn=number, wire=self.wire)
+                if isinstance(event, e.UsageReported):
+                    self.tokens = event.usage.total_tokens
                 if isinstance(event, e.TurnFinished):
                     return event
         end = e.TurnFinished(outcome=Outcome.TRUNCATED, error=_TRUNCATED)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from tui.core.errors import ConfigError
+import importlib
+
 from tui.core.ports import Provider
 from tui.core.settings import Profile
 
-PROTOCOLS = ("assistants",)
+_SDK = {
+    "assistants": "openai.resources.beta.threads",
+    "responses": "openai.resources.responses",
+    "chat": "openai.resources.chat.completions",
+}
 
 
 def create(profile: Profile, *, api_key: str | None) -> Provider:
-    """The provider for a profile. Sends nothing yet.
+    """The provider for a profile. Sends nothing yet."""
+    match profile.protocol:
+        case "assistants":
+            from tui.providers.assistants.provider import AssistantsProvider
 
-    Raises ConfigError for a protocol that is not served from here.
-    """
-    if profile.protocol == "assistants":
-        from tui.providers.assistants.provider import AssistantsProvider
+            return AssistantsProvider(profile, api_key)
+        case "responses":
+            from tui.providers.responses.provider import ResponsesProvider
 
-        return AssistantsProvider(profile, api_key)
-    raise ConfigError(
-        f"The profile {profile.name!r} uses an unknown protocol: {profile.protocol}.",
-        hint=f"Known here: {', '.join(PROTOCOLS)}.",
-    )
+            return ResponsesProvider(profile, api_key)
+        case "chat":
+            from tui.providers.chat.provider import ChatProvider
+
+            return ChatProvider(profile, api_key)
 
 
 def warm(profile: Profile) -> None:
     """Import what the profile's first request needs. Takes a second: never on an event loop."""
-    if profile.protocol == "assistants":
-        import openai.resources.beta.threads  # noqa: F401 - imported to be there later
+    importlib.import_module(_SDK[profile.protocol])

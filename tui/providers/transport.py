@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tui.core.errors import ProviderError
 from tui.core.models import JsonObject, Problem
-from tui.core.settings import Profile
+from tui.core.settings import Profile, WireProtocol
 from tui.providers import failures
 from tui.providers.fields import parse_object
 
@@ -207,10 +207,19 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
         if profile.dialect == "foundry":
             shared["default_query"] = {"api-version": profile.api_version or "v1"}
         client = openai.AsyncOpenAI(base_url=profile.base_url, api_key=api_key or "none", **shared)
-    # Importing these resources builds hundreds of types; better now than on the event loop.
-    _ = client.models, client.beta.assistants, client.beta.threads.messages
-    _ = client.beta.threads.runs.steps
+    _import_types(client, profile.protocol)
     return client
+
+
+def _import_types(client: openai.AsyncOpenAI, protocol: WireProtocol) -> None:
+    """Importing these resources builds hundreds of types; better now than on the event loop."""
+    _ = client.models
+    if protocol == "assistants":
+        _ = client.beta.assistants, client.beta.threads.messages, client.beta.threads.runs.steps
+    elif protocol == "responses":
+        _ = client.responses
+    else:
+        _ = client.chat.completions
 
 
 async def _without_key(request: httpx2.Request) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from tui.core import events as e
-from tui.core.models import CallId, JsonObject, Outcome, Problem, ToolOutput
+from tui.core.models import CallId, JsonObject, ModelInfo, Outcome, Problem, ToolOutput
 from tui.core.ports import (
     Capabilities,
     Resume,
@@ -47,6 +47,10 @@ class SandboxProvider:
     async def open(self, request: RunRequest) -> AsyncIterator[SandboxSession]:
         """A session for one run; it reads the scenario file, if there is one, at its first turn."""
         yield SandboxSession(request, self._settings)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """There is only one."""
+        return (ModelInfo(id="sandbox"),)
 
     async def close(self) -> None:
         """There is nothing to give back."""

@@ -51,7 +51,9 @@ SELECT 1 FROM thread t WHERE t.id = ?1 AND (
 _QUEUED = "DELETE FROM request WHERE thread_id = ? AND kind = 'queue' AND message_id = ?"
 _ADVANCE = "UPDATE thread SET last_seq = ?, updated_at = max(updated_at, ?) WHERE id = ?"
 _CHANGE = """
-UPDATE thread SET title = coalesce(?, title), profile = coalesce(?, profile) WHERE id = ?
+UPDATE thread SET title = coalesce(?, title), profile = coalesce(?, profile),
+  model = coalesce(?, model)
+WHERE id = ?
 """
 _CREATED = "UPDATE thread SET created_at = ? WHERE id = ?"
 _RUN_STARTED = """
@@ -228,24 +230,28 @@ def _encoded(envelope: Envelope) -> tuple[str, str | bytes | None]:
 def _note(connection: apsw.Connection, envelope: Envelope) -> None:
     """Keep what must be known before the fold: the thread's line in the library, who runs it.
 
-    Title and profile may so be ahead of the other columns; the journal sets them again in order,
-    which ends at the same values.
+    Title, profile and model may so be ahead of the other columns; the journal sets them again in
+    order, which ends at the same values.
     """
     match envelope.event:
-        case e.ThreadCreated(title=title, profile=profile):
+        case e.ThreadCreated() as created:
             connection.execute(_CREATED, (envelope.at, envelope.thread))
-            bindings = (encode_text(title), encode_text(profile), envelope.thread)
-            connection.execute(_CHANGE, bindings)
-        case e.ThreadChanged(title=new_title, profile=new_profile):
-            changed = [
-                None if each is None else encode_text(each) for each in (new_title, new_profile)
-            ]
-            connection.execute(_CHANGE, (*changed, envelope.thread))
+            _change(connection, envelope.thread, created)
+        case e.ThreadChanged() as changed:
+            _change(connection, envelope.thread, changed)
         case e.MessageQueued(message_id=message_id) | e.MessageAdded(message_id=message_id):
             # Whoever asked for it to be queued sees it in the log from now on.
             connection.execute(_QUEUED, (envelope.thread, encode_text(message_id)))
         case _ if envelope.run is not None:
             _note_run(connection, envelope, envelope.run)
+
+
+def _change(
+    connection: apsw.Connection, thread_id: ThreadId, event: e.ThreadCreated | e.ThreadChanged
+) -> None:
+    given = (event.title, event.profile, event.model)
+    values = [None if each is None else encode_text(each) for each in given]
+    connection.execute(_CHANGE, (*values, thread_id))
 
 
 def _note_run(connection: apsw.Connection, envelope: Envelope, run_id: RunId) -> None:

@@ -28,13 +28,13 @@ from tui.core.transcript import Transcript
 from tui.store.values import decode_json, decode_text, encode_text
 
 _THREAD = """
-SELECT title, profile, created_at, updated_at, leaf_id, queue_json, folded_seq
+SELECT title, profile, model, created_at, updated_at, leaf_id, queue_json, folded_seq
 FROM thread WHERE id = ?
 """
 _RUN_COLUMNS = """
 SELECT id, parent_id, tail_id, profile, model, owner, state, status, rounds, started_at,
   finished_at, started_mono, first_delta_mono, finished_mono, settle, outcome, reason,
-  usage_json, error_json, continuation_json, notices_json, retry_json, seq
+  usage_json, error_json, continuation_json, notices_json, retry_json, seen_from, seq
 FROM run
 WHERE thread_id = ?1 AND seq <= (SELECT folded_seq FROM thread WHERE id = ?1)
 """
@@ -154,9 +154,10 @@ def _read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript
     row: Any = connection.execute(_THREAD, (thread_id,)).fetchone()
     if row is None:
         return None
-    title, profile, created_at, updated_at, leaf_id, queue, seq = row
+    title, profile, model, created_at, updated_at, leaf_id, queue, seq = row
     transcript = Transcript(thread_id)
     transcript.title, transcript.profile = decode_text(title), decode_text(profile)
+    transcript.model = decode_text(model)
     transcript.created_at, transcript.updated_at = created_at, updated_at
     transcript.leaf_id = None if leaf_id is None else decode_text(leaf_id)
     waiting = decode_json(list[QueuedMessage], queue) or []
@@ -169,6 +170,7 @@ def _put_run(transcript: Transcript, row: Any) -> None:
     (run_id, parent_id, tail_id, profile, model, owner, state, status, rounds) = row[:9]
     (started_at, finished_at, started_mono, first_delta_mono, finished_mono) = row[9:14]
     (settle, outcome, reason, usage, error, continuation, notices, retry) = row[14:22]
+    seen_from = row[22]
     transcript.runs[run_id] = Run(
         id=run_id,
         parent_id=decode_text(parent_id),
@@ -192,6 +194,7 @@ def _put_run(transcript: Transcript, row: Any) -> None:
         continuation=decode_json(JsonObject, continuation),
         notices=decode_json(list[str], notices) or [],
         retry=decode_json(RetryScheduled, retry),
+        seen_from=decode_text(seen_from),
     )
 
 

@@ -9,15 +9,16 @@ from tui.core.transcript import Transcript
 from tui.store.values import encode_json, encode_text
 
 _THREAD = """
-UPDATE thread SET title = ?, profile = ?, created_at = ?, updated_at = max(updated_at, ?),
-  leaf_id = ?, queue_json = ?, folded_seq = last_seq
+UPDATE thread SET title = ?, profile = ?, model = ?, created_at = ?,
+  updated_at = max(updated_at, ?), leaf_id = ?, queue_json = ?, folded_seq = last_seq
 WHERE id = ?
 """
 _RUN = """
 UPDATE run SET tail_id = ?, owner = ?, settle = ?, state = ?, status = ?, rounds = ?,
   finished_at = ?, started_mono = ?, first_delta_mono = ?, finished_mono = ?, outcome = ?,
   reason = ?, usage_json = ?,
-  error_json = ?, continuation_json = ?, notices_json = ?, retry_json = ?
+  error_json = ?, continuation_json = ?, notices_json = ?, retry_json = ?,
+  seen_from = ?
 WHERE thread_id = ? AND id = ?
 """
 # A row that exists keeps its position: things are written again in the order they began.
@@ -70,6 +71,7 @@ def write_rows(connection: apsw.Connection, transcript: Transcript) -> None:
         (
             encode_text(transcript.title),
             encode_text(transcript.profile),
+            encode_text(transcript.model),
             transcript.created_at,
             transcript.updated_at,
             _optional(transcript.leaf_id),
@@ -107,6 +109,7 @@ def _write_run(connection: apsw.Connection, thread_id: str, run: Run) -> None:
             encode_json(run.continuation),
             encode_json(run.notices),
             encode_json(run.retry),
+            encode_text(run.seen_from),
             thread_id,
             run.id,
         ),

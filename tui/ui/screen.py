@@ -199,7 +199,10 @@ class ThreadScreen(LayoutScreen):
             self._drafts.typed()
 
     def _run_apart(self, act: Coroutine[Any, Any, None]) -> None:
-        self.run_worker(act, group="draft")
+        if self.app.is_running:
+            self.run_worker(act, group="draft")
+        else:
+            act.close()  # a timer was late; whoever ends the app asks for what is unsaved
 
     async def _leave_draft(self) -> bool:
         """Store the unsent text before leaving its thread; without that, it is not left."""

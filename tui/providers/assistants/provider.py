@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from tui.core.models import MessageId
+from tui.core.models import MessageId, ModelInfo
 from tui.core.ports import Capabilities, RunRequest, RunSession
 from tui.core.settings import Profile
 from tui.providers.assistants.api import AssistantsApi
 from tui.providers.assistants.directory import AssistantDirectory
 from tui.providers.assistants.session import AssistantsSession
+from tui.providers.models import list_models
 from tui.providers.transport import Transport
 
 
@@ -41,6 +42,9 @@ class AssistantsProvider:
             yield session
         finally:
             await session.close()
+
+    async def models(self) -> Sequence[ModelInfo]:
+        return await list_models(self._transport)
 
     async def close(self) -> None:
         await self._transport.close()

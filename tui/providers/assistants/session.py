@@ -29,8 +29,8 @@ from tui.providers.assistants.launch import Launch
 from tui.providers.assistants.outcome import TERMINAL, decode_end
 from tui.providers.assistants.remote import RemoteRun
 from tui.providers.assistants.request import encode_outputs
-from tui.providers.assistants.stream import StreamReader
 from tui.providers.fields import obj, objects, text
+from tui.providers.stream import StreamReader
 from tui.providers.transport import OpenedResponse
 
 _CANCEL_SECONDS = 4.5

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from typing import Protocol
 
-from tui.core.events import TurnFinished
+from tui.core.events import ProviderEvent, TurnFinished
 from tui.core.models import Outcome, Problem
 from tui.core.ports import ResponseOpened, Signal, WireReceived
 from tui.providers import failures
-from tui.providers.assistants.decode import AssistantsDecoder
 from tui.providers.sse import EventTooLargeError, ServerSentEvent, SseDecoder
 from tui.providers.transport import OpenedResponse, Transport
 
@@ -20,10 +20,30 @@ _AFTER_END = 2.0
 _AFTER_DONE = 0.2
 
 
+class Decoder(Protocol):
+    """A protocol's wire events, decoded; one decoder for all streams of a run."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether this stream's last word has come; nothing but ``[DONE]`` should follow."""
+        ...
+
+    def decode(self, name: str, data: str, *, terminated: bool = True) -> Sequence[ProviderEvent]:
+        """The events that one wire event means. Never raises, whatever it is given.
+
+        An event that the end of the stream cut off (not ``terminated``) counts if it is whole.
+        """
+        ...
+
+    def finish(self) -> TurnFinished:
+        """How this stream ended, now that nothing more comes; ready for the next stream."""
+        ...
+
+
 class StreamReader:
     """Reads the streams of one run in turn; raw events are counted over all of them."""
 
-    def __init__(self, transport: Transport, decoder: AssistantsDecoder) -> None:
+    def __init__(self, transport: Transport, decoder: Decoder) -> None:
         self._transport = transport
         self._decoder = decoder
         self._index = 0
@@ -89,7 +109,7 @@ class StreamReader:
         )
         self._index += 1
         yield from decoded
-        if event.name == "done":
+        if event.name == "done" or data == "[DONE]":
             self._patience = _AFTER_DONE
         elif self._decoder.ended:
             self._patience = _AFTER_END
