@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tui.core import events as e
 from tui.core.errors import BusyError, TickertapeError
-from tui.core.events import Envelope, Event
+from tui.core.events import Envelope, Event, ThreadChanged
 from tui.core.feed import Feed
 from tui.core.models import (
     CallId,
