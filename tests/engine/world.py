@@ -12,7 +12,7 @@ from tests.fakes.toolset import Always, FakeToolset, Function, echo
 from tui.core import events as e
 from tui.core.errors import ConfigError
 from tui.core.models import Outcome, RunState
-from tui.core.ports import ApprovalPolicy, Provider
+from tui.core.ports import ApprovalPolicy, Capabilities, Provider
 from tui.core.services import SendMessage
 from tui.core.settings import Limits, Profile
 from tui.core.thread import Run, ToolCall
@@ -30,11 +30,17 @@ class Source:
     given: Provider
     embedded: bool = False
     absent: str = "absent"
+    context_window: int | None = None
 
     def profile(self, name: str | None) -> Profile:
         if name == self.absent:
             raise ConfigError(f"There is no profile {name!r}.")
-        return Profile(name=name or "default", embedded=self.embedded)
+        return Profile(
+            name=name or "default",
+            embedded=self.embedded,
+            model="its own",
+            context_window=self.context_window,
+        )
 
     async def provider(self, profile: Profile) -> Provider:
         if profile.name == "nowhere":
@@ -54,12 +60,18 @@ class World:
         on_cancel: Outcome | Exception = Outcome.CANCELLED,
         store: MemoryThreadStore | None = None,
         embedded: bool = False,
+        stateful: bool = True,
+        context_window: int | None = None,
     ) -> None:
         self.store = store or MemoryThreadStore()
-        self.provider = ScriptedProvider(list(turns), on_cancel=on_cancel)
+        self.provider = ScriptedProvider(
+            list(turns),
+            on_cancel=on_cancel,
+            capabilities=Capabilities(server_state=stateful),
+        )
         self.toolset = FakeToolset(functions or {"echo": echo})
         self.threads = Threads(self.store)
-        self.source = Source(self.provider, embedded)
+        self.source = Source(self.provider, embedded, context_window=context_window)
         self.conversations = EngineConversations(
             threads=self.threads,
             providers=self.source,
@@ -77,6 +89,7 @@ class World:
         text: str = "hello",
         *,
         profile: str | None = None,
+        model: str | None = None,
         thread: str = "t",
         queue: bool = False,
     ) -> str:
@@ -87,6 +100,7 @@ class World:
             run_id=f"r{number}",
             text=text,
             profile=profile,
+            model=model,
             queue=queue,
         )
         await self.conversations.send(command)

@@ -53,7 +53,12 @@ _TOOLS = st.builds(
 )
 
 _THREAD_EVENTS: SearchStrategy[Event] = st.one_of(
-    st.builds(e.ThreadChanged, title=st.none() | _TEXT, profile=st.none() | _TEXT),
+    st.builds(
+        e.ThreadChanged,
+        title=st.none() | _TEXT,
+        profile=st.none() | _TEXT,
+        model=st.none() | _TEXT,
+    ),
     st.builds(
         e.MessageAdded,
         message_id=_MESSAGES,
@@ -122,7 +127,7 @@ _RUN_EVENTS: SearchStrategy[Event] = st.one_of(
     st.builds(e.TurnStarted, round=st.integers(1, 50)),
     st.builds(e.ContinuationChanged, continuation=_JSON),
     st.builds(e.RetryScheduled, attempt=st.integers(1, 5), delay=st.floats(0, 60), reason=_TEXT),
-    st.builds(e.ContextTrimmed, messages=st.integers(0, 9)),
+    st.builds(e.ContextTrimmed, messages=st.integers(0, 9), first_id=_MESSAGES),
     st.builds(e.CancelRequested, by=_TEXT),
 )
 _RUN_ENDS: SearchStrategy[Event] = st.one_of(
@@ -170,7 +175,7 @@ _STEPS = st.lists(
 @st.composite
 def random_logs(draw: st.DrawFn, thread: str = "t") -> Sequence[Envelope]:
     """A log that begins as every log does; clocks may jump, sequence numbers may skip."""
-    created: tuple[str | None, Event] = (None, e.ThreadCreated(title="T", profile="p"))
+    created: tuple[str | None, Event] = (None, e.ThreadCreated(title="T", profile="p", model="m"))
     steps = [created, *(pair for step in draw(_STEPS) for pair in step)]
     # Stamps from a generator: hundreds of draws would cost more than what is tested.
     random = Random(draw(st.integers(0, 2**16)))
