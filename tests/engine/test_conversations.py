@@ -469,6 +469,37 @@ async def test_retry_answers_the_same_message_on_a_new_branch() -> None:
     assert [each.id for each in world.provider.requests[1].history] == ["u1"]
 
 
+async def test_an_earlier_answer_is_selected_down_to_its_newest_message() -> None:
+    world = World(said("one"), said("two", message="m2"), said("three", message="m3"))
+    await world.ask()
+    second = await world.finished(await world.send("more"))
+    retry = RetryRun(thread_id="t", of="r1", run_id="again")
+    await world.conversations.retry(retry)
+    await world.finished("again")
+    transcript = await world.transcript()
+    assert [message.id for message in transcript.path()] == ["u1", "m3"]
+    assert [message.id for message in transcript.answers("u1")] == ["m1", "m3"]
+    await world.conversations.select("t", "m1")
+    path = [message.id for message in (await world.transcript()).path()]
+    assert path == ["u1", "m1", second.parent_id, "m2"]
+    events = len(world.store.log["t"])
+    await world.conversations.select("t", "m1")
+    assert len(world.store.log["t"]) == events  # nothing was to change
+
+
+async def test_no_branch_is_selected_while_the_thread_answers_and_none_that_is_not_there() -> None:
+    gate = asyncio.Event()
+    world = World(said("one"), [Pause(gate), *said("two", message="m2")])
+    await world.ask()
+    with pytest.raises(NotFoundError):
+        await world.conversations.select("t", "nothing")
+    run_id = await world.send("more")
+    with pytest.raises(BusyError):
+        await world.conversations.select("t", "m1")
+    gate.set()
+    await world.finished(run_id)
+
+
 async def test_history_and_continuation_reach_the_next_run() -> None:
     world = World(called(("c1", "echo", "{}")), said("one"), said("two", message="m2"))
     await world.ask("first")

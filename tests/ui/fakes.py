@@ -259,6 +259,13 @@ class FakeBackend:
         self._check("use")
         self.emit(thread_id, ThreadChanged(profile=profile, model=model))
 
+    async def select(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        self._check("select")
+        if self.transcript(thread_id).active_run() is not None:
+            raise BusyError("The thread is answering.")
+        leaf = self.transcript(thread_id).newest_below(message_id)
+        self.emit(thread_id, e.LeafSelected(message_id=leaf))
+
     async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
         self._check("unqueue")
         self.commands.append(("unqueue", thread_id, message_id))

@@ -101,6 +101,10 @@ class Conversations(Protocol):
         """
         ...
 
+    async def select(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        """Show the branch through this message, down to the newest message below it."""
+        ...
+
     async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
         """Take a waiting message back; one that was sent already is left alone."""
         ...

@@ -20,6 +20,7 @@ from tui.core.models import (
     MessageId,
     PartId,
     PartKind,
+    Role,
     RunId,
     RunState,
     ThreadId,
@@ -60,6 +61,19 @@ class Transcript:
             found[at] = message
             at = message.parent_id
         return list(reversed(found.values()))
+
+    def answers(self, message_id: MessageId) -> list[Message]:
+        """The first messages of all answers to a message, in order of arrival."""
+        below = (each for each in self.messages.values() if each.parent_id == message_id)
+        return [message for message in below if message.role is not Role.USER]
+
+    def newest_below(self, message_id: MessageId) -> MessageId:
+        """The message that came last on the branches that go through this one."""
+        branch = {message_id: None}
+        for message in self.messages.values():  # a message comes after its parent
+            if message.parent_id in branch:
+                branch[message.id] = None
+        return next(reversed(branch))
 
     def calls_of(self, run_id: RunId) -> list[ToolCall]:
         """The tool calls of a run, in the order in which they began."""

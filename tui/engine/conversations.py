@@ -153,6 +153,16 @@ class EngineConversations:
             _use(log, name, model)
             await log.barrier()
 
+    async def select(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        async with self._threads.writing(thread_id) as log:
+            _refuse_second_run(log.transcript)
+            if message_id not in log.transcript.messages:
+                raise NotFoundError("That message is not in this thread.")
+            leaf = log.transcript.newest_below(message_id)
+            if leaf != log.transcript.leaf_id:
+                log.append(e.LeafSelected(message_id=leaf))
+                await log.barrier()
+
     async def retry(self, command: RetryRun) -> None:
         async with self._threads.writing(command.thread_id) as log:
             if command.run_id in log.transcript.runs:

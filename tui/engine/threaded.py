@@ -130,6 +130,9 @@ class ThreadedConversations:
     async def use(self, thread_id: ThreadId, profile: str, model: str = "") -> None:
         await self._engine.call(self._inner.use(thread_id, profile, model))
 
+    async def select(self, thread_id: ThreadId, message_id: MessageId) -> None:
+        await self._engine.call(self._inner.select(thread_id, message_id))
+
     async def unqueue(self, thread_id: ThreadId, message_id: MessageId) -> None:
         await self._engine.call(self._inner.unqueue(thread_id, message_id))
 
