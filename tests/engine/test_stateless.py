@@ -20,6 +20,7 @@ from tui.core.models import (
     ToolOrigin,
     ToolRef,
     ToolState,
+    Usage,
 )
 from tui.core.ports import Ask, NewMessages, ToolResults, WireReceived
 from tui.core.settings import Limits
@@ -193,7 +194,7 @@ async def test_a_profile_that_does_not_exist_is_not_taken() -> None:
 
 
 async def test_a_run_that_has_used_its_tokens_gets_no_further_round() -> None:
-    usage = e.UsageReported(usage=e.Usage(total_tokens=120))
+    usage = e.UsageReported(usage=Usage(total_tokens=120))
     first = [usage, *called(("c1", "echo", "{}"))]
     world = _world(first, said("never"), limits=Limits(max_tokens=100))
     run = await world.ask()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from tui.core.models import HistoryMessage, MessageId, Role, ToolSpec
+from tui.core.events import TurnFinished
+from tui.core.models import HistoryMessage, MessageId, Outcome, Problem, Role, ToolSpec
 from tui.core.ports import RunRequest
 
 # Tokenizers differ, and none is at hand; most spend a token on 3 to 4 bytes of UTF-8.
@@ -13,6 +14,45 @@ _BYTES_PER_TOKEN = 3.5
 _PER_MESSAGE = 6  # tokens for its role and its ends
 # What the model needs for its answer.
 _ANSWER = 0.2
+_TOO_LONG = "context_length_exceeded"
+
+
+@dataclass(slots=True, kw_only=True)
+class Fit:
+    """What is known of how much the model takes: ``window`` tokens, or None."""
+
+    window: int | None = None
+
+    def cut(self, request: RunRequest) -> RunRequest:
+        """The request, as long as the model can take it."""
+        return request if self.window is None else trimmed(request, self.window)
+
+    def narrow(self, request: RunRequest, *, sent: RunRequest, told: int | None) -> bool:
+        """The server found ``sent`` too long; false when nothing more can be left out.
+
+        ``told`` is how many tokens the server says it takes, if it says so.
+        """
+        # Our count may be off, so what was sent is more than a full window, whatever is said.
+        sizes = (told, self.window, tokens_of(sent))
+        self.window = min(size for size in sizes if size is not None)
+        return len(trimmed(request, self.window).history) < len(sent.history)
+
+
+def is_too_long(end: TurnFinished) -> bool:
+    """Whether a turn ended because the conversation does not fit the model."""
+    return end.error is not None and end.error.code == _TOO_LONG
+
+
+def hopeless(end: TurnFinished, *, sent: RunRequest) -> TurnFinished:
+    """The end of a run of which even the newest exchange is too long."""
+    said = f" The server says: {end.error.message}" if end.error else ""
+    problem = Problem(
+        code=_TOO_LONG,
+        message="The conversation is too long for the model, even without older messages: about "
+        f"{tokens_of(sent):,} tokens were sent.{said}",
+        hint="Send less at once, or switch to a model with a larger context window.",
+    )
+    return TurnFinished(outcome=Outcome.FAILED, error=problem)
 
 
 def tokens_of(request: RunRequest) -> int:

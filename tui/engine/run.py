@@ -27,7 +27,7 @@ from tui.core.ports import (
 )
 from tui.core.settings import Limits
 from tui.engine.calls import CallRunner, Decisions
-from tui.engine.context import first_seen, tokens_of, trimmed
+from tui.engine.context import Fit, first_seen, hopeless, is_too_long
 from tui.engine.record import Record
 from tui.engine.turn import Recorder, Turns
 
@@ -44,21 +44,7 @@ _NOWHERE = Problem(
     message="The answer broke off, and this protocol keeps no copy of the rest on the server.",
     hint="Continue from what is there, or retry.",
 )
-_TOO_LONG = "context_length_exceeded"
-_ANY_WINDOW = 1 << 40
 _REBUILT = "The server no longer had this run; it goes on from the local copy."
-
-
-def _too_long(end: e.TurnFinished, sent: RunRequest) -> e.TurnFinished:
-    """The end of a run of which even the newest exchange is too long."""
-    problem = Problem(
-        code=_TOO_LONG,
-        message=f"The conversation is too long for the model, even without older messages: about "
-        f"{tokens_of(sent):,} tokens were sent."
-        + (f" The server says: {end.error.message}" if end.error else ""),
-        hint="Send less at once, or switch to a model with a larger context window.",
-    )
-    return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
 
 
 class CannotResumeError(TickertapeError):
@@ -73,8 +59,8 @@ class _LostRunError(TickertapeError):
 class RunLoop:
     """Drives one run. ``run`` may be called once; ``cancel`` at any moment, from its loop.
 
-    ``decisions`` is where answers to ApprovalRequested arrive. ``window`` is how many tokens the
-    model takes, if that is known; it becomes smaller when the model turns out to take less.
+    ``decisions`` is where answers to ApprovalRequested arrive. ``fit`` keeps requests within what
+    the model takes, and knows more about that afterwards.
     """
 
     provider: Provider
@@ -83,7 +69,7 @@ class RunLoop:
     recorder: Recorder
     limits: Limits = field(default_factory=Limits)
     decisions: Decisions = field(default_factory=Decisions)
-    window: int | None = None
+    fit: Fit = field(default_factory=Fit)
     _cancelled_as: Outcome | None = None
     _work: asyncio.Task[e.TurnFinished] | None = None
     _stateful: bool = field(init=False)
@@ -150,7 +136,7 @@ class RunLoop:
     ) -> e.TurnFinished:
         """In one session, or in several: a lost run starts over, one that is too long shorter."""
         while True:
-            fitting = self._fitting(request)
+            fitting = self._cut(request)
             try:
                 end = await self._opened(fitting, record)
             except _LostRunError:
@@ -158,35 +144,28 @@ class RunLoop:
                     raise
                 request = rebuild()
             else:
-                if not self._is_too_long(end) or not (rebuild or self._turns.round == 1):
+                if (
+                    self._stateful
+                    or not is_too_long(end)
+                    or not (rebuild or self._turns.round == 1)
+                ):
                     return end
                 request = rebuild() if rebuild is not None else request
-                if not self._narrow(request, fitting):
-                    return _too_long(end, fitting)
+                if not self.fit.narrow(request, sent=fitting, told=self._turns.told_window):
+                    return hopeless(end, sent=fitting)
             record = None
             self._turns.start_over()
 
-    def _fitting(self, request: RunRequest) -> RunRequest:
-        if self.window is None or self._stateful:
+    def _cut(self, request: RunRequest) -> RunRequest:
+        """What of the request goes out; the reader is told what does not."""
+        if self._stateful:
             return request
-        fitting = trimmed(request, self.window)
+        fitting = self.fit.cut(request)
         left_out = len(request.history) - len(fitting.history)
         if left_out:
-            first_id = first_seen(fitting)
-            event = e.ContextTrimmed(messages=left_out, first_id=first_id)
+            event = e.ContextTrimmed(messages=left_out, first_id=first_seen(fitting))
             self.recorder.emit(event, turn=self._turns.round)
         return fitting
-
-    def _is_too_long(self, end: e.TurnFinished) -> bool:
-        if end.outcome is not Outcome.FAILED or end.error is None:
-            return False
-        return end.error.code == _TOO_LONG and not self._stateful
-
-    def _narrow(self, request: RunRequest, sent: RunRequest) -> bool:
-        """Take a smaller window than what was sent needs; false when that leaves out nothing."""
-        # Our count may be off, so what was sent counts as full, whatever the server says it takes.
-        self.window = min(self._turns.told_window or _ANY_WINDOW, tokens_of(sent))
-        return len(trimmed(request, self.window).history) < len(sent.history)
 
     async def _opened(self, request: RunRequest, record: Record | None) -> e.TurnFinished:
         async with self.provider.open(request) as session:

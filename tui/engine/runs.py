@@ -35,6 +35,7 @@ from tui.core.settings import Limits, Profile
 from tui.core.thread import Run
 from tui.core.transcript import Transcript
 from tui.engine.calls import Decisions
+from tui.engine.context import Fit
 from tui.engine.record import Record, record_of
 from tui.engine.run import CannotResumeError, RunLoop
 from tui.engine.thread_log import ThreadLog
@@ -265,12 +266,12 @@ class Runs:
             recorder=_LogRecorder(log=active.log, run_id=active.id),
             limits=self._limits,
             decisions=active.decisions,
-            window=await self._windows.of(provider, active.profile, request),
+            fit=Fit(window=await self._windows.of(provider, active.profile, request)),
         )
         try:
             await active.loop.run(request, record, rebuild=lambda: self._rebuilt(active, request))
         finally:
-            self._windows.learn(active.profile, request, active.loop.window)
+            self._windows.learn(active.profile, request, active.loop.fit.window)
 
     async def _close(self, active: ActiveRun) -> None:
         """Whatever ended the task: the log says so, and the thread is given back."""
