@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 from collections.abc import Sequence
 
+from tui.core.errors import ProviderError
 from tui.core.models import JsonObject, ModelInfo
+from tui.core.ports import RunRequest
+from tui.core.settings import Profile
 from tui.providers.fields import count, obj, objects, text
-from tui.providers.transport import Transport
+from tui.providers.transport import Transport, on_this_machine
+from tui.providers.words import plain
 
 # How servers spell it: vLLM, OpenRouter and Groq and LM Studio, llama.cpp (in ``meta``).
 _WINDOW = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx")
+
+_NAMES_SECONDS = 2.0
+_NAMES = 3
 
 
 async def list_models(transport: Transport) -> Sequence[ModelInfo]:
@@ -19,6 +28,38 @@ async def list_models(transport: Transport) -> Sequence[ModelInfo]:
     listed = objects(found, "data") or objects(found, "models")
     models = (_decode_model(model) for model in listed)
     return tuple(model for model in models if model.id)
+
+
+async def chosen_model(transport: Transport, profile: Profile, request: RunRequest) -> str:
+    """The model to ask: the thread's, the profile's, or the first of a server on this machine.
+
+    Raises ProviderError; its code is ``no_model`` when there is none to choose.
+    """
+    if model := request.model or profile.model:
+        return model
+    if on_this_machine(profile.base_url) and (models := await list_models(transport)):
+        return models[0].id
+    raise ProviderError(
+        f"No model is chosen for the profile {profile.name!r}.",
+        hint="Choose one of the server's models, or set model in the profile.",
+        code="no_model",
+    )
+
+
+async def with_near_names(error: ProviderError, transport: Transport, model: str) -> ProviderError:
+    """``error``, or, if it says that there is no such model, one that says which there are."""
+    # Some servers only say so in words, and a wrong address does not know the model's name.
+    if error.code != "model_not_found" and not (error.status == 404 and model in error.message):
+        return error
+    try:
+        async with asyncio.timeout(_NAMES_SECONDS):
+            names = [each.id for each in await list_models(transport)]
+    except (ProviderError, TimeoutError):
+        return error  # the first error says more than why there is no list
+    near = difflib.get_close_matches(model, names, n=_NAMES, cutoff=0.4) or names[:_NAMES]
+    listed = plain(", ".join(near))
+    hint = f"Choose one that the server has, such as {listed}." if near else error.hint
+    return ProviderError(error.message, hint=hint, code="model_not_found", status=error.status)
 
 
 def _decode_model(model: JsonObject) -> ModelInfo:

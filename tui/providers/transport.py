@@ -17,8 +17,12 @@ from urllib.parse import urlsplit
 from tui.core.errors import ProviderError
 from tui.core.models import JsonObject, Problem
 from tui.core.settings import Profile, WireProtocol
-from tui.providers import failures
+from tui.providers import failures, unreachable
+from tui.providers.addresses import address_hint
 from tui.providers.fields import parse_object
+from tui.providers.redaction import Secrets
+from tui.providers.unreachable import Route
+from tui.providers.way_out import proxy_for, trusted
 
 if TYPE_CHECKING:
     import httpx2
@@ -69,8 +73,11 @@ class Transport:
     """One client for one profile, made on first use and shared by all its runs."""
 
     def __init__(self, profile: Profile, api_key: str | None) -> None:
-        self.secrets = failures.Secrets.of(api_key, profile.headers)
+        self.secrets = Secrets.of(api_key, profile.headers)
         self.host = urlsplit(profile.base_url or "").netloc.rpartition("@")[2] or "the server"
+        self.who = failures.Answerer(
+            host=self.host, secrets=self.secrets, address_hint=address_hint(profile)
+        )
         self._profile = profile
         self._api_key = api_key
         self._client: openai.AsyncOpenAI | None = None
@@ -87,7 +94,7 @@ class Transport:
             await opened.close()
         data = parse_object(body)
         if data is None:
-            raise failures.not_json(self.host)
+            raise failures.not_json(self.who)
         return data
 
     async def stream(self, call: Call) -> OpenedResponse:
@@ -101,14 +108,13 @@ class Transport:
             raise self._explain(error) from None
         finally:
             await opened.close()
-        raise failures.not_a_stream(self.host, body, self.secrets)
+        raise failures.not_a_stream(body, self.who)
 
     def broken(self, error: Exception) -> Problem:
         """Why reading a body stopped, in words."""
         import httpx2
 
-        seconds = self._profile.read_timeout
-        return failures.broken(error, httpx2, host=self.host, read_timeout=seconds)
+        return unreachable.broken(error, httpx2, self._route())
 
     async def close(self) -> None:
         """Give back all connections; idempotent."""
@@ -145,16 +151,22 @@ class Transport:
         if isinstance(error, openai.APIStatusError):
             response = error.response
             body = response.content.decode("utf-8", "replace")
-            return failures.status_error(
-                response.status_code, response.headers, body, host=self.host, secrets=self.secrets
-            )
+            if response.status_code == 407:
+                return unreachable.proxy_wants_a_name(self._route())
+            return failures.status_error(response.status_code, response.headers, body, self.who)
         cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
         if isinstance(cause, httpx2.HTTPError | httpx2.InvalidURL | httpx2.StreamError):
-            profile = self._profile
-            early = isinstance(cause, httpx2.ConnectTimeout | httpx2.PoolTimeout)
-            seconds = profile.connect_timeout if early else profile.read_timeout
-            return failures.connection_error(cause, httpx2, host=self.host, seconds=seconds)
+            return unreachable.connection_error(cause, httpx2, self._route())
         return failures.unusable(self.secrets.redact(str(error)))
+
+    def _route(self) -> Route:
+        proxy = proxy_for(self._profile.base_url)
+        return Route(
+            host=self.host,
+            proxy=urlsplit(proxy).netloc.rpartition("@")[2] if proxy else None,
+            connect_timeout=self._profile.connect_timeout,
+            read_timeout=self._profile.read_timeout,
+        )
 
 
 def _call_quietly(call: Call, client: openai.AsyncOpenAI) -> AbstractAsyncContextManager[Any]:
@@ -177,11 +189,12 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
 
     _check(profile)
     timeout = httpx2.Timeout(profile.read_timeout, connect=profile.connect_timeout)
-    proxy = _proxy(profile.base_url)
     # trust_env stays off for the client: the proxy is chosen here, and a .netrc must not add
     # credentials. Redirects are not followed: they would carry the key elsewhere.
     http_client = httpx2.AsyncClient(
-        transport=httpx2.AsyncHTTPTransport(retries=1, proxy=proxy),
+        transport=httpx2.AsyncHTTPTransport(
+            verify=trusted(), retries=1, proxy=proxy_for(profile.base_url)
+        ),
         timeout=timeout,
         follow_redirects=False,
         trust_env=False,
@@ -251,13 +264,7 @@ def _check(profile: Profile) -> None:
         )
 
 
-def _proxy(base_url: str | None) -> str | None:
-    """The proxy that the environment names for this host; never one for this machine itself."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(base_url or "https://api.openai.com")
-    host = parts.hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+def on_this_machine(base_url: str | None) -> bool:
+    """Whether the address is one of this machine's own."""
+    host = urlsplit(base_url or "").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")

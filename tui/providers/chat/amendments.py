@@ -1,0 +1,66 @@
+"""What servers are known to object to in a request, and how it is asked for instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tui.core.errors import ProviderError
+from tui.core.models import JsonObject
+
+_REFUSALS = (400, 422)
+
+
+def _without(key: str) -> Callable[[JsonObject], JsonObject]:
+    return lambda body: {name: value for name, value in body.items() if name != key}
+
+
+def _renamed(old: str, new: str) -> Callable[[JsonObject], JsonObject]:
+    return lambda body: {new if name == old else name: value for name, value in body.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Amendment:
+    """``objection``: the words by which a server refuses ``key``, if it is in the request."""
+
+    key: str
+    objection: re.Pattern[str]
+    amend: Callable[[JsonObject], JsonObject]
+
+
+def _naming(key: str, amend: Callable[[JsonObject], JsonObject]) -> _Amendment:
+    return _Amendment(key, re.compile(rf"\b{key}\b"), amend)
+
+
+_KNOWN = (
+    _naming("stream_options", _without("stream_options")),
+    _naming("max_completion_tokens", _renamed("max_completion_tokens", "max_tokens")),
+    _naming("max_tokens", _renamed("max_tokens", "max_completion_tokens")),
+    _naming("parallel_tool_calls", _without("parallel_tool_calls")),
+)
+
+
+class Amendments:
+    """What each model of a server turned out not to take; learnt once, kept for all runs."""
+
+    def __init__(self) -> None:
+        self._learnt: dict[str, list[_Amendment]] = {}
+
+    def applied(self, body: JsonObject) -> JsonObject:
+        """The request as its model takes it, as far as is known."""
+        for amendment in self._learnt.get(body["model"], ()):
+            body = amendment.amend(body)
+        return body
+
+    def learn(self, error: ProviderError, sent: JsonObject) -> bool:
+        """Whether ``error`` is an objection to something in ``sent`` that can be put otherwise."""
+        if error.status not in _REFUSALS:
+            return False
+        learnt = self._learnt.setdefault(sent["model"], [])
+        for amendment in _KNOWN:
+            objected = amendment.key in sent and amendment.objection.search(error.message)
+            if objected and amendment not in learnt:
+                learnt.append(amendment)
+                return True
+        return False

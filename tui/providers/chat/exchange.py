@@ -1,0 +1,79 @@
+"""One run over Chat Completions: the conversation grows by each round's calls and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tui.core.errors import ProviderError
+from tui.core.models import JsonObject
+from tui.core.ports import RunRequest, ToolResult
+from tui.core.settings import Profile
+from tui.providers.chat.amendments import Amendments
+from tui.providers.chat.decode import ChatDecoder
+from tui.providers.chat.request import encode_outputs, encode_request
+from tui.providers.models import chosen_model, with_near_names
+from tui.providers.transport import OpenedResponse, Transport
+
+if TYPE_CHECKING:
+    import openai
+
+_NOTHING: JsonObject = {}
+
+
+class ChatExchange:
+    """An ``Exchange``. A later session needs nothing that the history does not hold."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        profile: Profile,
+        request: RunRequest,
+        amendments: Amendments,
+    ) -> None:
+        self._transport = transport
+        self._profile = profile
+        self._request = request
+        self._amendments = amendments
+        self._rounds: list[JsonObject] = []
+        self._model = ""
+        self.decoder = ChatDecoder(request.run_id, request.history)
+
+    @property
+    def continuation(self) -> JsonObject:
+        return _NOTHING
+
+    def take(self, results: Sequence[ToolResult]) -> None:
+        answer = self.decoder.take_answer()
+        if answer is not None:  # else the request is repeated, and they are known
+            self._rounds += [answer, *encode_outputs(answer, results)]
+
+    async def open(self) -> OpenedResponse:
+        self._model = self._model or await chosen_model(
+            self._transport, self._profile, self._request
+        )
+        body = encode_request(self._request, self._profile, model=self._model)
+        body["messages"] += self._rounds
+        try:
+            return await self._send(body)
+        except ProviderError as error:
+            raise await with_near_names(error, self._transport, self._model) from None
+
+    async def _send(self, body: JsonObject) -> OpenedResponse:
+        while True:
+            amended = self._amendments.applied(body)
+            try:
+                return await self._transport.stream(partial(_create, body=amended))
+            except ProviderError as error:
+                if not self._amendments.learn(error, amended):
+                    raise
+
+
+def _create(client: openai.AsyncOpenAI, body: JsonObject) -> AbstractAsyncContextManager[Any]:
+    """The body goes in whole; Azure wants to see the model, which is part of its addresses."""
+    return client.chat.completions.with_streaming_response.create(
+        model=body["model"], messages=[], stream=True, extra_body=body
+    )
