@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.config.catalog import ConfigCatalog
+from tui.config.catalog import ConfigCatalog, SettingsInForce
 from tui.config.paths import private_directory
 from tui.config.preferences import LocalPreferences
+from tui.config.presets import PRESETS
 from tui.config.secrets import api_key
 from tui.config.settings_file import profile_of
 from tui.core.errors import TickertapeError
-from tui.core.models import Problem
+from tui.core.models import ModelInfo, Problem
 from tui.core.ports import ApprovalPolicy, AssistantStore, Provider, Toolset
 from tui.core.services import Services
 from tui.core.settings import Paths, Profile, Settings
@@ -28,6 +29,7 @@ from tui.engine.following import Following
 from tui.engine.library import EngineLibrary, EngineRunLog
 from tui.engine.threaded import (
     EngineThread,
+    ThreadedCatalog,
     ThreadedConversations,
     ThreadedLibrary,
     ThreadedRunLog,
@@ -49,14 +51,14 @@ _EMBEDDED_THREADS = 32
 
 def preferences_of(paths: Paths) -> LocalPreferences:
     """The screen's remembered choices; quick to read, so it can happen before the first frame."""
-    return LocalPreferences(paths.config / "local.toml")
+    return LocalPreferences(paths.local_file)
 
 
 class Providers:
     """Makes each profile's provider once; for an embedded one, the server it talks to as well."""
 
-    def __init__(self, settings: Settings, hide: HideSecret) -> None:
-        self._settings = settings
+    def __init__(self, current: SettingsInForce, hide: HideSecret) -> None:
+        self._current = current
         self._hide = hide
         self._made: dict[str, Provider] = {}
         self._server: EmbeddedServer | None = None
@@ -64,7 +66,7 @@ class Providers:
         self._making = asyncio.Lock()
 
     def profile(self, name: str | None) -> Profile:
-        return profile_of(self._settings, name)
+        return profile_of(self._current.value, name)
 
     async def provider(self, profile: Profile) -> Provider:
         async with self._making:
@@ -72,11 +74,17 @@ class Providers:
                 self._made[profile.name] = await self._make(profile)
             return self._made[profile.name]
 
+    async def models(self, name: str) -> Sequence[ModelInfo]:
+        """What the profile's server offers. Raises ConfigError or ProviderError."""
+        provider = await self.provider(self.profile(name))
+        return await provider.models()
+
     async def _make(self, profile: Profile) -> Provider:
         from tui.providers.registry import create
 
         if not profile.embedded:
-            return create(profile, api_key=self._key(profile))
+            # A password manager may take its time.
+            return create(profile, api_key=await asyncio.to_thread(self._key, profile))
         base_url, key = await self._embedded()
         return create(replace(profile, base_url=base_url), api_key=key)
 
@@ -98,7 +106,7 @@ class Providers:
         from tui.server.embedded import EmbeddedServer
         from tui.server.memory import MemoryAssistantStore
 
-        provider = sandbox_provider(self._settings)
+        provider = sandbox_provider(self._current.value)
         store = MemoryAssistantStore(keep_threads=_EMBEDDED_THREADS)
         app = create_app(provider=provider, store=store, api_key=key, models=["sandbox"])
         self._server = EmbeddedServer(app)
@@ -270,9 +278,11 @@ def start_backend(
         engine.stop()
         store.close()
         raise
-    keys = {profile.api_key_env for profile in settings.profiles.values()}
+    every = (*PRESETS.values(), *settings.profiles.values())
+    keys = {profile.api_key_env for profile in every}
     toolset = LocalToolset(paths.tools_dir, hidden={*OWN_KEYS, *keys})
-    providers = Providers(settings, hide)
+    current = SettingsInForce(settings)
+    providers = Providers(current, hide)
     threads = Threads(store)
     threads.announcements.note_storage(store.notice)
     if private:
@@ -287,11 +297,12 @@ def start_backend(
     )
     following = Following(threads, conversations)
     engine.wait(following.start())
+    catalog = ConfigCatalog(current, toolset, local=paths.local_file, models=providers.models)
     services = Services(
         conversations=ThreadedConversations(engine, conversations),
         library=ThreadedLibrary(engine, EngineLibrary(threads, conversations)),
         run_log=ThreadedRunLog(engine, EngineRunLog(threads)),
-        catalog=ConfigCatalog(settings, toolset),
+        catalog=ThreadedCatalog(engine, catalog),
         preferences=preferences_of(paths),
     )
     return Backend(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
-import tomllib
 from pathlib import Path
+from typing import Any
+
+from tui.config.local_file import change, put, read_toml
+from tui.core.errors import ConfigError
 
 _log = logging.getLogger(__name__)
-_TABLE = "ui"
+
+TABLE = "ui"
 
 
 class LocalPreferences:
@@ -16,41 +19,26 @@ class LocalPreferences:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._data = _read(path)
+        self._chosen = _read(path)
 
     def get(self, name: str, default: str = "") -> str:
-        value = self._data.get(_TABLE, {}).get(name, default)
+        value = self._chosen.get(name, default)
         return value if isinstance(value, str) else default
 
     def set(self, name: str, value: str) -> None:
         if self.get(name) == value:
             return
-        # Read again: another Tickertape may have written meanwhile.
-        self._data = _read(self._path)
-        self._data.setdefault(_TABLE, {})[name] = value
+        self._chosen[name] = value
         try:
-            _write(self._path, self._data)
-        except OSError as error:
+            change(self._path, lambda data: put(data, (TABLE, name), value))
+        except ConfigError as error:
             _log.warning("could not remember %s: %s", name, error)
 
 
-def _read(path: Path) -> dict[str, dict[str, object]]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        chosen = read_toml(path).get(TABLE)
+    except ConfigError as error:
+        _log.warning("%s", error)
         return {}
-    except (OSError, ValueError) as error:
-        _log.warning("%s cannot be read and is ignored: %s", path, error)
-        return {}
-    return {key: value for key, value in data.items() if isinstance(value, dict)}
-
-
-def _write(path: Path, data: dict[str, dict[str, object]]) -> None:
-    import tomli_w
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Written beside and moved: a crash in between leaves the old file whole.
-    fresh = path.with_suffix(f".{os.getpid()}.new")
-    fresh.write_text(tomli_w.dumps(data), encoding="utf-8")
-    fresh.chmod(0o600)
-    fresh.replace(path)
+    return chosen if isinstance(chosen, dict) else {}

@@ -1,17 +1,32 @@
-"""Reads config.toml into settings; every mistake becomes a sentence that says where it is."""
+"""Reads config.toml and local.toml into settings, or says every mistake in them at once."""
 
 from __future__ import annotations
 
-import difflib
+import json
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from tui.config.checking import (
+    NO_KEYS_HERE,
+    SEE,
+    Checker,
+    Mistake,
+    choices,
+    dotted,
+    is_secret,
+    is_variable,
+)
+from tui.config.local_file import KeyPath, merged, read_toml
+from tui.config.preferences import TABLE as PREFERENCES
+from tui.config.presets import NEEDS_ADDRESS, PRESETS, SANDBOX, lacks_address
 from tui.core.errors import ConfigError
+from tui.core.models import JsonObject
 from tui.core.settings import (
+    DisplaySettings,
     Limits,
     Profile,
     ReportSettings,
@@ -20,195 +35,278 @@ from tui.core.settings import (
     StorageSettings,
 )
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
+_SECTIONS = ("limits", "sandbox", "display", "storage", "reports")
+_TOP_LEVEL = ("default_profile", "profiles", *_SECTIONS)
+_MOST_SAID = 12
 
-SANDBOX = Profile(name="sandbox", embedded=True, model="sandbox", api_key_env="")
+S = TypeVar("S", Limits, SandboxSettings, DisplaySettings, StorageSettings, ReportSettings)
 
-_TOP_LEVEL = ("default_profile", "profiles", "limits", "sandbox", "storage", "reports")
 
-T = TypeVar("T", Profile, Limits, SandboxSettings, StorageSettings, ReportSettings)
-S = TypeVar("S", Limits, SandboxSettings, StorageSettings, ReportSettings)
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What the user wrote and, above it, what the program remembers: parsed TOML of both files."""
+
+    config_file: Path
+    config: Mapping[str, Any]
+    local: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def local_file(self) -> Path:
+        """Beside the other one."""
+        return self.config_file.with_name("local.toml")
+
+    @property
+    def merged(self) -> dict[str, Any]:
+        """What is in force."""
+        return merged(self.config, self.local)
+
+    def file_of(self, key: KeyPath) -> Path:
+        """The file that the value of a dotted key came from."""
+        at: Any = self.local
+        for name in key:
+            if not isinstance(at, dict) or name not in at:
+                return self.config_file
+            at = at[name]
+        return self.local_file
 
 
 def load_settings(path: Path) -> Settings:
-    """Settings from the file, or the defaults when there is none.
+    """Settings from config.toml and the local.toml beside it; the defaults when there is none.
 
-    Raises ConfigError: with the line for broken TOML, else with the dotted key and the value.
+    Raises ConfigError: with the line for broken TOML, else with all dotted keys and values that
+    are wrong.
     """
-    return parse_settings(_read(path), path)
+    return settings_of(read_layers(path))
+
+
+def read_layers(path: Path) -> Layers:
+    """Both files, parsed. Raises ConfigError for what is no TOML."""
+    local = read_toml(path.with_name("local.toml"))
+    local.pop(PREFERENCES, None)
+    return Layers(path, read_toml(path), local)
 
 
 def parse_settings(data: Mapping[str, Any], path: Path) -> Settings:
     """Settings from parsed TOML; ``path`` is named in errors."""
-    _known(data, _TOP_LEVEL, "", path)
-    profiles = {SANDBOX.name: SANDBOX}
-    for name, table in _table(data, "profiles", path).items():
-        where = f"profiles.{name}"
-        given = {"name": name, **_is_table(table, where, path)}
-        profiles[name] = _build(Profile, given, where, path)
+    return settings_of(Layers(path, data))
+
+
+def settings_of(layers: Layers) -> Settings:
+    """What both files say together. Raises ConfigError."""
+    check, data = Checker(), layers.merged
+    check.known(data, _TOP_LEVEL, ())
+    here = layers.config_file.parent
+    profiles = _profiles(check, data, here)
     default = data.get("default_profile", SANDBOX.name)
-    if default not in profiles:
-        raise ConfigError(
-            f"{path}: default_profile is {default!r}, but there is no such profile.",
-            hint=_choices(str(default), profiles),
+    names = {**PRESETS, **profiles}
+    if default not in names:
+        check.note(
+            ("default_profile",),
+            f"is {default!r}, but there is no such profile",
+            choices(str(default), names),
         )
-    sandbox = _section(SandboxSettings, data, "sandbox", path)
+    limits = _section(check, Limits, data, "limits")
+    sandbox = _section(check, SandboxSettings, data, "sandbox")
+    display = _section(check, DisplaySettings, data, "display")
+    storage = _section(check, StorageSettings, data, "storage")
+    reports = _section(check, ReportSettings, data, "reports")
     if sandbox.scenario is not None:
-        sandbox = replace(sandbox, scenario=_existing(sandbox.scenario, path))
+        scenario = _existing(check, sandbox.scenario, here, ("sandbox", "scenario"))
+        sandbox = replace(sandbox, scenario=scenario)
+    if check.mistakes:
+        raise _error(layers, check.mistakes)
     return Settings(
-        profiles=profiles,
+        profiles={name: profile for name, profile in profiles.items() if profile is not None},
         default_profile=default,
-        limits=_section(Limits, data, "limits", path),
+        limits=limits,
         sandbox=sandbox,
-        storage=_section(StorageSettings, data, "storage", path),
-        reports=_section(ReportSettings, data, "reports", path),
+        display=display,
+        storage=storage,
+        reports=reports,
     )
 
 
 def profile_of(settings: Settings, name: str | None) -> Profile:
-    """The named profile, or the default one. Raises ConfigError with near names."""
+    """The named profile or preset, or the default one. Raises ConfigError with near names."""
     wanted = name or settings.default_profile
-    profile = settings.profiles.get(wanted)
-    if profile is None:
+    known = {**PRESETS, **settings.profiles}
+    if wanted not in known:
+        raise ConfigError(f"There is no profile {wanted!r}.", hint=choices(wanted, known))
+    profile = known[wanted]
+    if lacks_address(profile):
         raise ConfigError(
-            f"There is no profile {wanted!r}.", hint=_choices(wanted, settings.profiles)
+            f"The profile {wanted!r} needs the address of your resource.",
+            hint=f"Run: tickertape config set profiles.{wanted}.base_url {NEEDS_ADDRESS}",
         )
     return profile
+
+
+def with_schema(profile: Profile, schema: Path) -> Profile:
+    """The same profile, answering with JSON of this shape. Raises ConfigError."""
+    return replace(profile, options={**profile.options, "response_format": _shape(schema)})
+
+
+# --- profiles ---------------------------------------------------------------------------------
+
+
+def _profiles(check: Checker, data: Mapping[str, Any], here: Path) -> dict[str, Profile | None]:
+    """All that are written down, and the sandbox; None for one with mistakes."""
+    profiles: dict[str, Profile | None] = {SANDBOX.name: SANDBOX}
+    for name, value in check.table(data.get("profiles", {}), ("profiles",)).items():
+        where = ("profiles", name)
+        table = check.table(value, where)
+        profiles[name] = _profile(check, name, table, where, here)
+    return profiles
+
+
+def _profile(
+    check: Checker, name: str, table: dict[str, Any], where: KeyPath, here: Path
+) -> Profile | None:
+    if "name" in table:
+        check.note((*where, "name"), "is no setting", "A profile is called as its table is.")
+    given = {"name": name, **_below(check, name, table, where), **table}
+    profile = check.build(Profile, given, where)
+    if profile is None:
+        return None
+    _check_profile(check, profile, where)
+    if profile.output_schema is not None:
+        key = (*where, "output_schema")
+        return _shaped(check, profile, _existing(check, profile.output_schema, here, key), key)
+    if profile.output == "json":
+        json_object: JsonObject = {"type": "json_object"}
+        return replace(profile, options={**profile.options, "response_format": json_object})
+    return profile
+
+
+def _below(check: Checker, name: str, table: dict[str, Any], where: KeyPath) -> dict[str, Any]:
+    """What the profile's preset says; a profile that is called like one is built on it."""
+    chosen = table.get("preset", name)
+    preset = PRESETS.get(chosen) if isinstance(chosen, str) else None
+    if preset is not None:
+        return {each.name: getattr(preset, each.name) for each in fields(preset)} | {"name": name}
+    if isinstance(table.get("preset"), str):
+        said = f"is {chosen!r}, but there is no such preset"
+        check.note((*where, "preset"), said, choices(chosen, PRESETS))
+    return {}
+
+
+def _check_profile(check: Checker, profile: Profile, where: KeyPath) -> None:
+    if lacks_address(profile):
+        hint = f'Write base_url = "{NEEDS_ADDRESS}".'
+        check.note((*where, "base_url"), "is missing, and a resource of Azure has one", hint)
+    if profile.api_key_env and not is_variable(profile.api_key_env):
+        said = "has to be the name of an environment variable, not the key"
+        check.note((*where, "api_key_env"), said, NO_KEYS_HERE)
+    if profile.key_command is not None and not _is_command(profile.key_command):
+        check.note((*where, "key_command"), "is no command that can be read", "Check its quotes.")
+
+
+def _is_command(text: str) -> bool:
+    try:
+        return bool(shlex.split(text))
+    except ValueError:
+        return False
+
+
+def _shaped(check: Checker, profile: Profile, schema: Path, key: KeyPath) -> Profile:
+    try:
+        return replace(with_schema(profile, schema), output_schema=schema)
+    except ConfigError as error:
+        if schema.is_file():  # else it was said already
+            check.note(key, f"cannot be used: {error.message}", error.hint)
+        return profile
+
+
+def _shape(schema: Path) -> JsonObject:
+    """The ``response_format`` for a file with a JSON schema."""
+    try:
+        found = json.loads(schema.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{schema} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{schema} is no JSON: {error}.") from error
+    if not isinstance(found, dict) or not found:
+        raise ConfigError(
+            f"{schema} is no JSON schema.",
+            hint='It has to be an object, such as {"type": "object", "properties": {}}.',
+        )
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", str(found.get("title") or schema.stem))[:64]
+    # Only a schema without loose ends is one that a server can hold the model to.
+    strict = found.get("additionalProperties") is False
+    described = {"name": name, "schema": found, "strict": strict}
+    return {"type": "json_schema", "json_schema": described}
+
+
+# --- sections and files -----------------------------------------------------------------------
+
+
+def _section(check: Checker, cls: type[S], data: Mapping[str, Any], name: str) -> S:
+    table = check.table(data.get(name, {}), (name,))
+    built = check.build(cls, table, (name,)) if table else None
+    return built or cls()
+
+
+def _existing(check: Checker, path: Path, here: Path, key: KeyPath) -> Path:
+    found = here / path.expanduser()
+    if not found.is_file():
+        hint = "Paths are relative to the configuration file."
+        check.note(key, f"names {found}, but there is no such file", hint)
+    return found
+
+
+def _error(layers: Layers, mistakes: list[Mistake]) -> ConfigError:
+    if len(mistakes) == 1:
+        (only,) = mistakes
+        return ConfigError(
+            f"{layers.file_of(only.key)}: {dotted(only.key)} {only.said}.", hint=only.hint
+        )
+    files = sorted({layers.file_of(mistake.key) for mistake in mistakes})
+    lines = list(_lines(layers, mistakes, name_files=len(files) > 1))
+    if len(lines) > _MOST_SAID:
+        lines[_MOST_SAID:] = [f"  and {len(lines) - _MOST_SAID} more."]
+    where = " and ".join(map(str, files))
+    return ConfigError("\n".join([f"{len(mistakes)} mistakes in {where}:", *lines]), hint=SEE)
+
+
+def _lines(layers: Layers, mistakes: list[Mistake], *, name_files: bool) -> Iterator[str]:
+    for mistake in mistakes:
+        file = f"{layers.file_of(mistake.key).name}: " if name_files else ""
+        hint = "" if mistake.hint == SEE else f" {mistake.hint}"
+        yield f"  {file}{dotted(mistake.key)} {mistake.said}.{hint}"
+
+
+# --- back to TOML -----------------------------------------------------------------------------
 
 
 def render_settings(settings: Settings) -> str:
     """The settings in force as TOML, without what is unset and without secrets in headers."""
     import tomli_w
 
-    profiles = {
-        name: _plain(replace(profile, headers=_hidden(profile.headers)))
-        for name, profile in settings.profiles.items()
-    }
+    sections = {name: _plain(getattr(settings, name)) for name in _SECTIONS}
+    profiles = {name: _plain_profile(profile) for name, profile in settings.profiles.items()}
     return tomli_w.dumps(
-        {
-            "default_profile": settings.default_profile,
-            "limits": _plain(settings.limits),
-            "sandbox": _plain(settings.sandbox),
-            "storage": _plain(settings.storage),
-            "reports": _plain(settings.reports),
-            "profiles": profiles,
-        }
+        {"default_profile": settings.default_profile, **sections, "profiles": profiles}
     )
 
 
-def _existing(scenario: Path, path: Path) -> Path:
-    found = path.parent / scenario.expanduser()
-    if found.is_file():
-        return found
-    raise ConfigError(
-        f"{path}: sandbox.scenario names {found}, but there is no such file.",
-        hint="Paths are relative to the configuration file.",
-    )
-
-
-_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
-
-
-def _hidden(headers: dict[str, str]) -> dict[str, str]:
-    return {
-        name: "[hidden]" if _SECRET_NAME.search(name) else value for name, value in headers.items()
+def _plain_profile(profile: Profile) -> dict[str, Any]:
+    headers = {
+        name: "[hidden]" if is_secret(("profiles", "", name), value) else value
+        for name, value in profile.headers.items()
     }
+    options = dict(profile.options)
+    if profile.output == "json" or profile.output_schema:
+        del options["response_format"]  # it says the same once more
+    plain = _plain(replace(profile, headers=headers, options=options))
+    if profile.prices:
+        plain["prices"] = {model: _plain(price) for model, price in profile.prices.items()}
+    return plain
 
 
-def _plain(value: T) -> dict[str, Any]:
-    data = {f.name: getattr(value, f.name) for f in fields(value)}
+def _plain(value: Any) -> dict[str, Any]:
+    data = {each.name: getattr(value, each.name) for each in fields(value)}
     return {
         key: str(each) if isinstance(each, Path) else each
         for key, each in data.items()
-        if each is not None and each != {} and key != "name"
+        if each is not None and each not in ({}, ()) and key != "name"
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}.", hint="Mend that line, then start again."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path} is not text in UTF-8 (byte {error.start + 1} is none of it).",
-            hint="Move it away, or write it anew; without it the defaults are used.",
-        ) from error
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}.", hint="Check its permissions."
-        ) from error
-
-
-def _table(data: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
-    return _is_table(data.get(key, {}), key, path)
-
-
-def _is_table(value: Any, where: str, path: Path) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise ConfigError(
-        f"{path}: {where} is {value!r}, but has to be a table.", hint=f"Write [{where}]."
-    )
-
-
-def _known(data: Mapping[str, Any], names: Iterable[str], where: str, path: Path) -> None:
-    allowed = list(names)
-    for key in data:
-        if key not in allowed:
-            dotted = f"{where}.{key}" if where else key
-            raise ConfigError(f"{path}: unknown key {dotted}.", hint=_choices(key, allowed))
-
-
-def _section(cls: type[S], data: Mapping[str, Any], key: str, path: Path) -> S:
-    table = _table(data, key, path)
-    return _build(cls, table, key, path) if table else cls()
-
-
-def _build(cls: type[T], data: dict[str, Any], where: str, path: Path) -> T:
-    _known(data, [f.name for f in fields(cls)], where, path)
-    # pydantic takes a while to import; a start without configuration does without.
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        built = TypeAdapter(cls).validate_python(data)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_mistake(error, where)}", hint=_SEE) from error
-    for key, least in _LEAST.items():
-        if (value := getattr(built, key, least)) < least:
-            message = f"{path}: {where}.{key} is {value:g}, but has to be at least {least:g}."
-            raise ConfigError(message, hint=_SEE)
-    return built
-
-
-_LEAST = {
-    "rate": 0,
-    "keep_wire_runs": 0,
-    "max_rounds": 1,
-    "max_retries": 0,
-    "max_retry_delay": 0,
-    "tool_timeout": 0.1,
-    "read_timeout": 0.1,
-    "connect_timeout": 0.1,
-}
-_SEE = "The README lists every setting; `tickertape config show` prints those in force."
-
-
-def _first_mistake(error: ValidationError, where: str) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
-    dotted = ".".join([where, *map(str, first["loc"])])
-    wrong = first["msg"][:1].lower() + first["msg"][1:]
-    return f"{dotted} is {first['input']!r}: {wrong}."
-
-
-def _choices(given: str, allowed: Iterable[str]) -> str:
-    names = list(allowed)
-    near = difflib.get_close_matches(given, names, n=1)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return f"There are: {', '.join(names)}."

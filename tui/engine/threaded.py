@@ -17,13 +17,24 @@ from tui.core.models import (
     CallId,
     Decision,
     MessageId,
+    ModelInfo,
     Problem,
     RunId,
     ThreadId,
     ThreadSummary,
+    ToolSpec,
     WireEvent,
 )
-from tui.core.services import Conversations, Library, RetryRun, RunLog, SendMessage, Subscription
+from tui.core.services import (
+    Catalog,
+    Conversations,
+    Library,
+    ProfileInfo,
+    RetryRun,
+    RunLog,
+    SendMessage,
+    Subscription,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -185,3 +196,25 @@ class ThreadedRunLog:
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
         return await self._engine.call(self._inner.wire(run_id))
+
+
+class ThreadedCatalog:
+    """Catalog, from any loop."""
+
+    def __init__(self, engine: EngineThread, inner: Catalog) -> None:
+        self._engine, self._inner = engine, inner
+
+    async def profiles(self) -> Sequence[ProfileInfo]:
+        return await self._engine.call(self._inner.profiles())
+
+    async def discover(self) -> Sequence[ProfileInfo]:
+        return await self._engine.call(self._inner.discover())
+
+    async def models(self, profile: str) -> Sequence[ModelInfo]:
+        return await self._engine.call(self._inner.models(profile))
+
+    async def make_default(self, profile: str, model: str = "") -> None:
+        await self._engine.call(self._inner.make_default(profile, model))
+
+    async def tools(self) -> Sequence[ToolSpec]:
+        return await self._engine.call(self._inner.tools())
