@@ -17,7 +17,7 @@ import pytest
 
 from tests.providers.conversation import request, user
 from tests.providers.http_peer import HttpPeer, Reply, Request
-from tui.core.errors import ConfigError, ProviderError
+from tui.core.errors import ProviderError
 from tui.core.events import TurnFinished
 from tui.core.models import Outcome
 from tui.core.ports import NewMessages, Resume, Signal
@@ -432,12 +432,6 @@ async def test_an_unusable_profile_is_refused_before_anything_is_sent(settings: 
     assert error.code in ("profile", "bad_address")
     assert not error.retryable
     assert not error.sent
-
-
-def test_an_unknown_protocol_is_a_configuration_error() -> None:
-    protocol: Any = "smoke-signals"
-    with pytest.raises(ConfigError, match=protocol):
-        create(Profile(name="p", protocol=protocol), api_key=None)
 
 
 # --- secrets and start-up -------------------------------------------------------------------------

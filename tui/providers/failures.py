@@ -1,125 +1,99 @@
-"""Turns whatever HTTP and the SDK raise into ProviderError: a sentence, a hint, and what to do.
+"""Turns answers that are no use into ProviderError: a sentence, a hint, and what to do.
 
-Nothing here imports the SDK: it is passed in by whoever has loaded it. Keys never get through:
-server texts are redacted, and the SDK's exceptions (which hold requests with their headers) are
-never chained to ours.
+Keys never get through: server texts are redacted, and the SDK's exceptions (which hold requests
+with their headers) are never chained to ours.
 """
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from tui.core.errors import ProviderError
-from tui.core.models import Problem
-from tui.providers.fields import obj, parse_object, text
-from tui.providers.words import RETRY_HINT, hint_for, plain
-
-_MIN_SECRET = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Strings that must not leave this room; ``repr`` does not show them either."""
-
-    values: tuple[str, ...]
-
-    @classmethod
-    def of(cls, api_key: str | None, headers: Mapping[str, str]) -> Secrets:
-        """The key, and header values that look like credentials."""
-        words = ("auth", "key", "token", "secret", "cookie")
-        found = [v for k, v in headers.items() if any(word in k.lower() for word in words)]
-        found += [value.split(" ", 1)[1] for value in found if " " in value]
-        candidates = [api_key or "", *found]
-        return cls(tuple(value for value in candidates if len(value) >= _MIN_SECRET))
-
-    def redact(self, text: str) -> str:
-        """``text`` with every secret blotted out."""
-        for value in self.values:
-            if value in text:
-                text = text.replace(value, "[key removed]")
-        return text
-
-    def __repr__(self) -> str:
-        return f"Secrets({len(self.values)})"
+from tui.providers.addresses import CHECK
+from tui.providers.kinds import CONTEXT, RETRY_HINT, Kind, Said, read_error, recognise
+from tui.providers.redaction import Secrets
+from tui.providers.words import plain
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    code: str
-    message: str
-    hint: str
-    retryable: bool = False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerer:
+    """Who answered. ``address_hint`` is what to do when it is not the one that was meant."""
+
+    host: str
+    secrets: Secrets
+    address_hint: str = CHECK
 
 
-_REFUSED = _Words(
-    "bad_request", "The server refused the request", "See what it says, and the docs."
-)
+def _kind(code: str, message: str, hint: str, *, retryable: bool = False) -> Kind:
+    return Kind(code=code, message=message, hint=hint, retryable=retryable)
+
+
+_REFUSED = _kind("bad_request", "The server refused the request", "See what it says, and the docs.")
+_NOTHING_HERE = _kind("not_found", "The server has nothing at this address", "")
 _STATUS = {
     400: _REFUSED,
-    401: _Words("unauthorized", "The server does not accept the key", "Check the profile's key."),
-    402: _Words(
-        "insufficient_quota", "The account has no credit left", "Check the account's plan."
-    ),
-    403: _Words("forbidden", "The key may not do this", "Check the key's rights and the project."),
-    404: _Words("not_found", "The server has nothing at this address", "Check base_url and ids."),
-    408: _Words("timeout", "The server gave up waiting for the request", RETRY_HINT, True),
-    409: _Words("conflict", "The server is busy with the same thread", RETRY_HINT, True),
-    413: _Words("too_large", "The request is too large", "Start a new thread or send less."),
+    401: _kind("unauthorized", "The server does not accept the key", "Check the profile's key."),
+    402: _kind("insufficient_quota", "The account has no credit left", "Check the account's plan."),
+    403: _kind("forbidden", "The key may not do this", "Check the key's rights and the project."),
+    404: _NOTHING_HERE,
+    405: _NOTHING_HERE,
+    408: _kind("timeout", "The server gave up waiting for the request", RETRY_HINT, retryable=True),
+    409: _kind("conflict", "The server is busy with the same thread", RETRY_HINT, retryable=True),
+    413: _kind("too_large", "The request is too large", "Start a new thread or send less."),
     422: _REFUSED,
-    429: _Words("rate_limit_exceeded", "The rate limit or the quota is used up", RETRY_HINT, True),
+    429: _kind(
+        "rate_limit_exceeded",
+        "The rate limit or the quota is used up",
+        "Wait a moment and retry; if it stays, check the account's quota.",
+        retryable=True,
+    ),
 }
-_SERVER_FAULT = _Words("server_error", "The server failed", RETRY_HINT, True)
-_REDIRECT = _Words(
+_SERVER_FAULT = _kind("server_error", "The server failed", RETRY_HINT, retryable=True)
+_REDIRECT = _kind(
     "redirected", "The server sent the request elsewhere", "Put the new address in base_url."
 )
+# What these statuses say is plain; words in the message make nothing else of it than this.
+_ONLY = {401: ("unauthorized",), 429: ("insufficient_quota",)}
 
 
 def status_error(
-    status: int, headers: Mapping[str, str], body: str, *, host: str, secrets: Secrets
+    status: int, headers: Mapping[str, str], body: str, who: Answerer
 ) -> ProviderError:
     """The error for a response whose status is not a success."""
-    words = _STATUS.get(status) or _by_class(status)
-    detail, code = _detail(body)
+    said = read_error(body)
     if 300 <= status < 400:
-        detail = headers.get("location", "")
-    message = f"{words.message} ({host} answered {status})"
+        said = Said(message=headers.get("location", ""))
+    known = recognise(said)
+    if known is not None and known.code not in _ONLY.get(status, (known.code,)):
+        known = None
+    kind = known or _STATUS.get(status) or _by_class(status)
+    hint = kind.hint or who.address_hint
     delay = retry_after(headers)
-    hint = hint_for(code) or words.hint
     if delay is not None and delay >= 1:
         hint = f"The server asks to wait {delay:.0f} s. {hint}"
-    if detail:
-        message += f": {plain(secrets.redact(detail))}"
     return ProviderError(
-        message if detail else message + ".",
+        _sentence(f"{kind.message} ({who.host} answered {status})", said, who.secrets),
         hint=hint,
-        code=plain(code, 80) or words.code,
-        retryable=words.retryable and code != "insufficient_quota",
+        code=kind.code if known else plain(said.code, 80) or kind.code,
+        retryable=kind.retryable,
         retry_after=delay,
         status=status,
+        context_window=said.window if kind.code == CONTEXT else None,
     )
 
 
-def _by_class(status: int) -> _Words:
+def _sentence(ours: str, said: Said, secrets: Secrets) -> str:
+    detail = plain(secrets.redact(said.message))
+    return f"{ours}: {detail}" if detail else f"{ours}."
+
+
+def _by_class(status: int) -> Kind:
     if status >= 500:
         return _SERVER_FAULT
     return _REDIRECT if 300 <= status < 400 else _REFUSED
-
-
-def _detail(body: str) -> tuple[str, str]:
-    """What an error body says, and its code; a web page says nothing."""
-    data = parse_object(body)
-    if data is None:
-        stripped = body.lstrip()
-        return ("a web page" if stripped.startswith("<") else stripped), ""
-    error = obj(data, "error") or data
-    message = text(error, "message") or text(data, "error") or text(data, "detail")
-    return message, text(error, "code")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -144,106 +118,30 @@ def _until(date: str) -> float:
         return -1.0
 
 
-def connection_error(
-    error: BaseException, httpx: Any, *, host: str, seconds: float
-) -> ProviderError:
-    """The error for a request that got no response. ``httpx`` is the loaded HTTP library."""
-    if isinstance(error, httpx.ConnectError):
-        return _cannot_connect(error, host)
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return ProviderError(
-            f"{host} did not answer within {seconds:g} s.",
-            hint="Check base_url and the network; connect_timeout sets how long to wait.",
-            code="connect_timeout",
-            retryable=True,
-        )
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError):
-        return ProviderError(
-            "The profile's address or headers cannot be used for a request.",
-            hint="base_url has to start with http:// or https://; headers must be plain text.",
-            code="bad_address",
-        )
-    return ProviderError(
-        broken(error, httpx, host=host, read_timeout=seconds).message,
-        hint=RETRY_HINT,
-        code="connection_lost",
-        retryable=True,
-        sent=True,
-    )
-
-
-def _cannot_connect(error: BaseException, host: str) -> ProviderError:
-    causes = _chain(error)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return ProviderError(
-            f"The connection to {host} could not be secured.",
-            hint="The certificate is not trusted here, or the port does not speak TLS.",
-            code="tls",
-        )
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return ProviderError(
-            f"There is no host {host}.",
-            hint="Check base_url for typing errors, and the network.",
-            code="unknown_host",
-            retryable=True,
-        )
-    return ProviderError(
-        f"Nothing answers at {host}.",
-        hint="Is the server running, and is the port right?",
-        code="connection_refused",
-        retryable=True,
-    )
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in found:
-        found.append(at)
-        if isinstance(at, BaseExceptionGroup):
-            found.extend(at.exceptions)
-        at = at.__cause__ or at.__context__
-    return found
-
-
-def broken(error: BaseException, httpx: Any, *, host: str, read_timeout: float) -> Problem:
-    """Why a connection that had been working did not go on."""
-    if isinstance(error, httpx.ReadTimeout):
-        return Problem(
-            code="read_timeout",
-            message=f"{host} was silent for {read_timeout:g} s.",
-            hint="What arrived is kept. Retry, or raise the profile's read_timeout.",
-        )
-    return Problem(
-        code="connection_lost",
-        message=f"The connection to {host} broke.",
-        hint="What arrived is kept. Retry when the connection is back.",
-    )
-
-
-def not_a_stream(host: str, body: str, secrets: Secrets) -> ProviderError:
+def not_a_stream(body: str, who: Answerer) -> ProviderError:
     """The error for a successful response that is no event stream."""
     if body.lstrip().startswith("<"):
         return ProviderError(
-            f"{host} answered with a web page instead of a stream.",
-            hint="Check base_url: it may lack /v1, or a proxy or login page stands in between.",
+            f"{who.host} answered with a web page instead of a stream.",
+            hint=who.address_hint,
             code="not_an_api",
         )
-    detail = plain(secrets.redact(_detail(body)[0]), 200)
+    said = read_error(body)
+    known = recognise(said)
+    ours = known.message if known else f"{who.host} answered without streaming"
     return ProviderError(
-        f"{host} answered without streaming{': ' + detail if detail else '.'}",
-        hint="Check base_url; the server has to support streamed runs.",
-        code="not_streaming",
-        sent=True,
+        _sentence(ours, said, who.secrets),
+        hint=known.hint if known else "Check base_url; the server has to support streaming.",
+        code=known.code if known else "not_streaming",
+        sent=known is None,
+        context_window=said.window if known and known.code == CONTEXT else None,
     )
 
 
-def not_json(host: str) -> ProviderError:
+def not_json(who: Answerer) -> ProviderError:
     """The error for a successful response that should have been a JSON object."""
     return ProviderError(
-        f"{host} did not answer with JSON.",
-        hint="Check base_url: it may lack /v1, or a proxy or login page stands in between.",
-        code="not_an_api",
+        f"{who.host} did not answer with JSON.", hint=who.address_hint, code="not_an_api"
     )
 
 

@@ -64,7 +64,7 @@ class StreamReader:
             while (chunk := await self._next(chunks)) is not None:
                 if first and chunk.lstrip().startswith(b"<"):
                     body = chunk.decode("utf-8", "replace")
-                    raise failures.not_a_stream(self._transport.host, body, self._transport.secrets)
+                    raise failures.not_a_stream(body, self._transport.who)
                 first = False
                 for event in self._feed(sse, chunk):
                     for signal in self._signals(event):

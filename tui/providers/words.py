@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tui.core.models import Problem
+from tui.providers.kinds import RETRY_HINT, Said, recognise
 
 MAX_DETAIL = 400
 
@@ -12,18 +13,6 @@ MAX_DETAIL = 400
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-
-RETRY_HINT = "Wait a moment and retry."
-
-_HINTS = {
-    "model_not_found": "Set model in the profile to one that the server has.",
-    "rate_limit_exceeded": "Wait a moment and retry; if it stays, check the account's quota.",
-    "insufficient_quota": "The account's quota is used up: check plan and billing.",
-    "server_error": "The fault is on the server's side: retry, or try another model.",
-    "invalid_prompt": "The server refuses this prompt: rephrase it, or start a new thread.",
-    "context_length_exceeded": "The conversation is too long for the model: start a new thread.",
-    "content_filter": "Rephrase the message; the provider's filter stopped the answer.",
-}
 
 _REASONS = {
     "max_completion_tokens": "the limit of completion tokens was reached",
@@ -42,15 +31,15 @@ def plain(text: str, limit: int = MAX_DETAIL) -> str:
 
 def run_problem(code: str, message: str, *, fallback: str) -> Problem:
     """The problem that a server reported about a run (``last_error``, an ``error`` event)."""
+    known = recognise(Said(message=message, code=code))
     code, message = plain(code, 80), plain(message)
-    said = message or fallback
+    said = message or (f"{known.message}." if known else fallback)
     sentence = f"{said} ({code})" if code and code not in said else said
-    return Problem(code=code or "failed", message=sentence, hint=hint_for(code) or RETRY_HINT)
-
-
-def hint_for(code: str) -> str:
-    """What to do about a server's error code; empty for one that is not known."""
-    return _HINTS.get(code, "")
+    return Problem(
+        code=known.code if known else code or "failed",
+        message=sentence,
+        hint=known.hint if known else RETRY_HINT,
+    )
 
 
 def incomplete_reason(reason: str) -> str:
