@@ -1,0 +1,1 @@
+"""The Responses API: one response a round, made of items; stateless unless asked otherwise."""
