@@ -9,7 +9,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -22,10 +23,12 @@ from tests.providers.assistants_peer import (
     Pause,
     Say,
 )
+from tests.providers.chat_peer import ChatPeer
 from tests.providers.conversation import Conversation, until
+from tests.providers.responses_peer import ResponsesPeer
 from tui.core.events import ArgumentsDelta, TextDelta, TurnFinished
 from tui.core.models import Outcome, PartKind, ToolSpec
-from tui.core.ports import NewMessages, Provider, Resume, WireReceived
+from tui.core.ports import NewMessages, Provider, ResponseOpened, Resume, WireReceived
 from tui.core.settings import Profile, SandboxSettings
 from tui.providers.registry import create
 from tui.sandbox.provider import SandboxProvider
@@ -65,6 +68,46 @@ async def scripted_server() -> AsyncIterator[Subject]:
 
 
 @asynccontextmanager
+async def chat_server() -> AsyncIterator[Subject]:
+    """Chat Completions against a server that follows a script exactly."""
+    peer = ChatPeer()
+
+    def play(items: Sequence[Item]) -> str:
+        peer.script = list(items)
+        return "go"
+
+    async with peer.http:
+        url = f"{peer.http.url}/v1"
+        profile = Profile(name="p", protocol="chat", base_url=url, model="m", read_timeout=10.0)
+        provider = create(profile, api_key="sk-contract-test")
+        yield Subject(provider, play)
+        await provider.close()
+
+
+@asynccontextmanager
+async def responses_server(*, stateful: bool = False) -> AsyncIterator[Subject]:
+    """The Responses protocol against a server that follows a script exactly."""
+    peer = ResponsesPeer()
+
+    def play(items: Sequence[Item]) -> str:
+        peer.script = list(items)
+        return "go"
+
+    async with peer.http:
+        profile = Profile(
+            name="p",
+            protocol="responses",
+            base_url=f"{peer.http.url}/v1",
+            model="m",
+            stateful=stateful,
+            read_timeout=10.0,
+        )
+        provider = create(profile, api_key="sk-contract-test")
+        yield Subject(provider, play)
+        await provider.close()
+
+
+@asynccontextmanager
 async def own_server() -> AsyncIterator[Subject]:
     """The Assistants protocol against the server we ship, with the sandbox behind it."""
     app = create_app(
@@ -94,6 +137,9 @@ Maker = Callable[[], AbstractAsyncContextManager[Subject]]
 SUBJECTS: dict[str, Maker] = {
     "assistants, scripted server": scripted_server,
     "assistants, own server": own_server,
+    "chat, scripted server": chat_server,
+    "responses, scripted server": responses_server,
+    "responses with server state": partial(responses_server, stateful=True),
     "sandbox": sandbox,
 }
 
@@ -273,11 +319,14 @@ async def test_a_failure_says_what_and_what_to_do(subject: Subject, talk: Conver
     assert talk.text == "part"
 
 
-@pytest.mark.parametrize(
+BROKEN = pytest.mark.parametrize(
     ("broken", "outcome"),
     [(Break("abort"), Outcome.DISCONNECTED), (Break("close"), Outcome.TRUNCATED)],
 )
-async def test_a_broken_stream_is_reported_kept_and_settled(
+
+
+@BROKEN
+async def test_a_broken_stream_is_reported_and_kept(
     over_a_wire: Subject, talk: Conversation, broken: Break, outcome: Outcome
 ) -> None:
     script: list[Item] = [Say(("before",)), broken, Say(("after",)), End()]
@@ -287,11 +336,55 @@ async def test_a_broken_stream_is_reported_kept_and_settled(
         assert end.error is not None
         assert end.error.hint
         assert "before" in "".join(m.text for m in talk.transcript.path()[1:])
+
+
+@BROKEN
+async def test_a_run_that_the_server_holds_goes_on_after_a_broken_stream(
+    over_a_wire: Subject, talk: Conversation, broken: Break, outcome: Outcome
+) -> None:
+    if not over_a_wire.provider.capabilities.server_state:
+        pytest.skip("its server keeps nothing")
+    script: list[Item] = [Say(("before",)), broken, Say(("after",)), End()]
+    async with over_a_wire.provider.open(talk.say(over_a_wire.play(script))) as session:
+        assert (await talk.turn(session, NewMessages())).outcome is outcome
         end = await talk.turn(session, Resume())
     assert end.outcome is Outcome.COMPLETED
     shown = "".join(message.text for message in talk.transcript.path()[1:])
     assert shown.count("before") == 1
     assert shown.endswith("after")
+
+
+@BROKEN
+async def test_a_server_that_keeps_nothing_is_asked_anew_after_a_broken_stream(
+    over_a_wire: Subject, talk: Conversation, broken: Break, outcome: Outcome
+) -> None:
+    if over_a_wire.provider.capabilities.server_state:
+        pytest.skip("its server knows what became of the run")
+    script: list[Item] = [Say(("before",)), broken]
+    async with over_a_wire.provider.open(talk.say(over_a_wire.play(script))) as session:
+        assert (await talk.turn(session, NewMessages())).outcome is outcome
+        assert await session.cancel() is outcome
+    end = await talk.answer(over_a_wire.play([Say(("fresh",)), End()]))
+    assert end.outcome is Outcome.COMPLETED
+    assert [message.text for message in talk.transcript.path()][1::2] == ["before", "fresh"]
+
+
+async def test_a_run_begun_elsewhere_goes_on_in_a_new_session(
+    subject: Subject, talk: Conversation
+) -> None:
+    """Where the server keeps nothing, the history with calls and outputs is all it takes."""
+    if subject.provider.capabilities.server_state or not subject.wire:
+        pytest.skip("its server holds the run")
+    script: list[Item] = [Calls((("alpha", ("{}",)), ("beta", ("{}",)))), Say(("done",)), End()]
+    request = talk.say(subject.play(script))
+    async with subject.provider.open(request) as session:
+        talk.results(await talk.turn(session, NewMessages()))
+    request = replace(request, history=talk.transcript.history())
+    async with subject.provider.open(request) as session:
+        end = await talk.turn(session, NewMessages())
+    assert end.outcome is Outcome.COMPLETED
+    assert talk.text == "done"
+    assert len(talk.transcript.path()) == 3
 
 
 async def test_raw_events_are_numbered_over_the_whole_run(
@@ -302,7 +395,7 @@ async def test_raw_events_are_numbered_over_the_whole_run(
     raw = [signal for signal in talk.signals if isinstance(signal, WireReceived)]
     assert [event.index for event in raw] == list(range(len(raw)))
     assert [event.mono for event in raw] == sorted(event.mono for event in raw)
-    assert sum(event.name == "done" for event in raw) == 2
+    assert sum(isinstance(signal, ResponseOpened) for signal in talk.signals) == 2
     assert isinstance(talk.signals[-1], TurnFinished)
 
 
@@ -314,10 +407,10 @@ async def test_the_continuation_is_a_new_object_when_it_changed(
         copy = dict(first)
         await talk.turn(session, NewMessages())
         assert first == copy
-        assert subject.provider.capabilities.server_state == bool(session.continuation)
+        assert session.continuation is session.continuation
         if subject.provider.capabilities.server_state:
+            assert session.continuation
             assert session.continuation is not first
-            assert session.continuation is session.continuation
 
 
 async def test_two_conversations_at_once_do_not_meet(subject: Subject) -> None:
