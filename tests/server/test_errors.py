@@ -162,8 +162,41 @@ def test_methods_that_are_not_there(peer: Peer, method: str, path: str) -> None:
         ("/threads/{t}/messages", {"role": "user", "content": [{"type": "x"}]}, "content[0].type"),
         (
             "/threads/{t}/messages",
-            {"role": "user", "content": [{"type": "image_url"}]},
-            "content[0].image_url",
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+            "content[0].type",
+        ),
+        (
+            "/threads",
+            {"messages": [{"role": "user", "content": "x", "attachments": [{"file_id": "f"}]}]},
+            "messages[0].attachments",
+        ),
+        (
+            "/threads",
+            {"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}},
+            "tool_resources",
+        ),
+        ("/threads", {"tool_resources": {"file_search": "vs_1"}}, "tool_resources"),
+        ("/assistants", {"model": "m", "tools": [{"type": "file_search"}]}, "tools[0].type"),
+        (
+            "/assistants",
+            {"model": "m", "response_format": {"type": "json_schema"}},
+            "response_format.json_schema",
+        ),
+        (
+            "/threads/{t}/runs",
+            {"assistant_id": "{a}", "tools": [{"type": "code_interpreter"}]},
+            "tools[0].type",
+        ),
+        (
+            "/threads/{t}/runs",
+            {"assistant_id": "{a}", "tool_choice": {"type": "file_search"}},
+            "tool_choice.type",
+        ),
+        ("/threads/{t}/runs", {"assistant_id": "{a}", "tool_choice": "required"}, "tool_choice"),
+        (
+            "/threads/{t}/runs",
+            {"assistant_id": "{a}", "tool_choice": {"type": "function", "function": {"name": "g"}}},
+            "tool_choice",
         ),
         ("/threads/{t}/runs", {}, "assistant_id"),
         ("/threads/{t}/runs", {"assistant_id": "{a}", "stream": "yes"}, "stream"),

@@ -25,7 +25,6 @@ def test_messages_in_order(peer: Peer) -> None:
     thread = peer.thread("one", "two")
     parts = [
         {"type": "text", "text": "see "},
-        {"type": "image_url", "image_url": {"url": "https://example.org/"}},
         {"type": "text", "text": "this"},
     ]
     peer.post(f"/threads/{thread}/messages", {"role": "assistant", "content": parts})
@@ -68,7 +67,6 @@ def test_tools_options_and_instructions(peer: Peer) -> None:
     function = {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}
     tools = [
         {"type": "function", "function": function},
-        {"type": "code_interpreter"},
         {"type": "function", "function": {"name": "g"}},
     ]
     asked = {
@@ -78,6 +76,7 @@ def test_tools_options_and_instructions(peer: Peer) -> None:
         "parallel_tool_calls": False,
         "tool_choice": "required",
         "response_format": {"type": "json_object"},
+        "reasoning_effort": "low",
     }
     request = request_of(peer, peer.thread("x"), asked, tools=tools, top_p=0.5)
     assert request.instructions == "only this"
@@ -92,6 +91,7 @@ def test_tools_options_and_instructions(peer: Peer) -> None:
         "parallel_tool_calls": False,
         "tool_choice": "required",
         "response_format": {"type": "json_object"},
+        "reasoning_effort": "low",
     }
 
 

@@ -51,6 +51,7 @@ class RunRequest:
     compares it with ``history`` to see what its server already holds. ``options`` are named as
     Chat Completions names them (``temperature``, ``max_completion_tokens``, ``response_format``,
     ``tool_choice``, ...); each protocol translates what it spells otherwise and passes on the rest.
+    A session reads them anew for each request: they may be others for later rounds.
     """
 
     thread_id: ThreadId

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,6 +82,11 @@ def trimmed(request: RunRequest, window: int) -> RunRequest:
         return request
     history = tuple(message for message in request.history if message.id in kept)
     return replace(request, history=history)
+
+
+def window_for(tokens: int) -> int:
+    """The window of a model that is given at most so many tokens."""
+    return math.ceil(tokens / (1 - _ANSWER))
 
 
 def first_seen(request: RunRequest) -> MessageId:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Router
 from tui.core.ports import AssistantStore, Provider
 from tui.server.access import AccessGuard
 from tui.server.errors import ApiError, answer_api_error, answer_crash, answer_http_error
+from tui.server.models import ModelNames
 from tui.server.recovery import mark_interrupted
 from tui.server.routes.assistants import AssistantRoutes, ModelRoutes
 from tui.server.routes.objects import Objects
@@ -35,7 +36,8 @@ def create_app(
 ) -> Starlette:
     """The server as an application; it begins by marking interrupted runs in ``store`` failed.
 
-    ``models`` are the names that the model list shows; runs may name any. The application owns
+    ``models`` are the names that the model list shows while ``provider`` does not tell any; runs
+    may name any. The application owns
     ``provider`` and ``store``: it closes both when it stops. ``app.state.runs`` is the
     ActiveRuns; ``app.state.api_key_set`` says whether a key is asked for, not which.
     """
@@ -52,7 +54,7 @@ def create_app(
         store.close()
 
     app = Starlette(
-        routes=_routes(objects, runs, models),
+        routes=_routes(objects, runs, ModelNames(provider, models)),
         middleware=[Middleware(AccessGuard, api_key=api_key)],
         exception_handlers={
             ApiError: answer_api_error,
@@ -67,7 +69,7 @@ def create_app(
     return app
 
 
-def _routes(objects: Objects, runs: ActiveRuns, models: Sequence[str]) -> list[BaseRoute]:
+def _routes(objects: Objects, runs: ActiveRuns, models: ModelNames) -> list[BaseRoute]:
     # Runs come first: "/threads/runs" would otherwise be a thread.
     routes: list[BaseRoute] = [
         *RunRoutes(objects, runs).routes,

@@ -9,7 +9,7 @@ from tui.core.models import JsonObject
 from tui.server.fields import Fields
 
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_TOOL_TYPES = ("function", "code_interpreter", "file_search")
+_HOSTED_TOOLS = ("code_interpreter", "file_search")
 _MAX_TOOLS = 128
 _CHOICES = ("none", "auto", "required")
 
@@ -27,10 +27,7 @@ def decode_assistant(fields: Fields) -> JsonObject:
 
 def decode_thread(fields: Fields) -> JsonObject:
     """The fields of a thread that the request gives."""
-    given = {
-        "metadata": fields.metadata() or {},
-        "tool_resources": fields.raw_object("tool_resources") or {},
-    }
+    given = {"metadata": fields.metadata() or {}, "tool_resources": _decode_resources(fields)}
     return _given_only(fields, given)
 
 
@@ -42,7 +39,7 @@ def decode_message(fields: Fields) -> JsonObject:
     return {
         "role": role,
         "content": _decode_content(fields),
-        "attachments": [item.raw() for item in fields.objects("attachments") or ()],
+        "attachments": _decode_attachments(fields),
         "metadata": fields.metadata() or {},
     }
 
@@ -95,7 +92,7 @@ def _decode_shared(fields: Fields) -> JsonObject:
         "model": fields.text("model"),
         "instructions": fields.text("instructions"),
         "tools": _decode_tools(fields),
-        "tool_resources": fields.raw_object("tool_resources") or {},
+        "tool_resources": _decode_resources(fields),
         "metadata": fields.metadata() or {},
         "temperature": fields.number("temperature", 0, 2),
         "top_p": fields.number("top_p", 0, 1),
@@ -112,34 +109,86 @@ def _decode_tools(fields: Fields) -> list[JsonObject]:
 
 
 def _decode_tool(tool: Fields) -> JsonObject:
-    if tool.one_of("type", *_TOOL_TYPES) is None:
-        raise tool.missing("type")
-    if tool.any("type") == "function":
-        function = tool.object("function")
-        if function is None:
-            raise tool.missing("function")
-        if not _FUNCTION_NAME.fullmatch(function.needed_text("name")):
-            raise function.invalid("name", "expected 1 to 64 of a-z, A-Z, 0-9, _ and -.")
-        function.text("description")
-        function.raw_object("parameters")
-        function.flag("strict")
+    _check_function_type(tool)
+    function = tool.object("function")
+    if function is None:
+        raise tool.missing("function")
+    if not _FUNCTION_NAME.fullmatch(function.needed_text("name")):
+        raise function.invalid("name", "expected 1 to 64 of a-z, A-Z, 0-9, _ and -.")
+    function.text("description")
+    function.raw_object("parameters")
+    function.flag("strict")
     return tool.raw()
+
+
+def _check_function_type(tool: Fields) -> None:
+    """The tools that the hosted service ran itself are nowhere to be had."""
+    if tool.any("type") in _HOSTED_TOOLS:
+        raise tool.unsupported("type", f"'{tool.any('type')}' tools; only functions can be called")
+    if tool.one_of("type", "function") is None:
+        raise tool.missing("type")
 
 
 def _decode_tool_choice(fields: Fields) -> Any:
     value = fields.any("tool_choice")
-    if isinstance(value, dict):
-        Fields(value, fields.path("tool_choice")).needed_text("type")
-        return value
-    return fields.one_of("tool_choice", *_CHOICES)
+    if not isinstance(value, dict):
+        return fields.one_of("tool_choice", *_CHOICES)
+    choice = Fields(value, fields.path("tool_choice"))
+    _check_function_type(choice)
+    function = choice.object("function")
+    if function is None:
+        raise choice.missing("function")
+    function.needed_text("name")
+    return value
+
+
+def check_tools(run: JsonObject) -> None:
+    """Raise ApiError 400 when a run is to call what it does not have.
+
+    Its assistant may come from a version that did not look at tools so closely.
+    """
+    for index, tool in enumerate(run["tools"]):
+        _check_function_type(Fields(tool, f"tools[{index}]"))
+    choice, names = run.get("tool_choice"), [tool["function"]["name"] for tool in run["tools"]]
+    if isinstance(choice, dict) and choice["function"]["name"] not in names:
+        raise Fields(run).invalid("tool_choice", "the run has no function of this name.")
+    if choice == "required" and not names:
+        raise Fields(run).invalid("tool_choice", "'required', but the run has no tools.")
+
+
+def _decode_resources(fields: Fields) -> JsonObject:
+    """Files and vector stores cannot be had; naming none of them is all right."""
+    resources = fields.raw_object("tool_resources") or {}
+    if any(_decode_resource(fields, value) for value in resources.values()):
+        raise fields.unsupported("tool_resources", "files and vector stores")
+    return resources
+
+
+def _decode_resource(fields: Fields, value: Any) -> bool:
+    if value is not None and not isinstance(value, dict):
+        raise fields.invalid("tool_resources", "expected objects in it.")
+    return any((value or {}).values())
+
+
+def _decode_attachments(fields: Fields) -> list[JsonObject]:
+    if fields.objects("attachments"):
+        raise fields.unsupported("attachments", "files")
+    return []
 
 
 def _decode_response_format(fields: Fields) -> Any:
     value = fields.any("response_format")
     if isinstance(value, dict):
         chosen = Fields(value, fields.path("response_format"))
-        if chosen.one_of("type", "text", "json_object", "json_schema") is None:
+        kind = chosen.one_of("type", "text", "json_object", "json_schema")
+        if kind is None:
             raise chosen.missing("type")
+        if kind == "json_schema":
+            schema = chosen.object("json_schema")
+            if schema is None:
+                raise chosen.missing("json_schema")
+            schema.needed_text("name")
+            schema.raw_object("schema")
         return value
     return fields.one_of("response_format", "auto") or "auto"
 
@@ -172,11 +221,9 @@ def _decode_part(part: Fields) -> JsonObject:
     kind = part.one_of("type", "text", "image_url", "image_file")
     if kind is None:
         raise part.missing("type")
-    if kind == "text":
-        return _text_part(part.text("text") or "")
-    if part.raw_object(kind) is None:
-        raise part.missing(kind)
-    return {"type": kind, kind: part.raw_object(kind)}
+    if kind != "text":
+        raise part.unsupported("type", "images")
+    return _text_part(part.text("text") or "")
 
 
 def _text_part(text: str) -> JsonObject:

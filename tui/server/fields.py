@@ -145,6 +145,14 @@ class Fields:
             f"Invalid '{self.path(name)}': {message}", param=self.path(name), code="invalid_value"
         )
 
+    def unsupported(self, name: str, what: str) -> ApiError:
+        """The error for what the hosted service had and the models behind this server have not."""
+        return bad_request(
+            f"Invalid '{self.path(name)}': this server does not support {what}.",
+            param=self.path(name),
+            code="unsupported_parameter",
+        )
+
     def _typed(self, name: str, kind: type[T]) -> T | None:
         value = self._body.get(name)
         # In Python a bool is an int; in JSON it is not.

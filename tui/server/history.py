@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tui.core.models import HistoryCall, HistoryMessage, JsonObject, Role, ToolSpec
 from tui.core.ports import AssistantStore, ObjectKind, Page, RunRequest
@@ -16,24 +16,30 @@ _OPTIONS = (
     "response_format",
     "tool_choice",
     "parallel_tool_calls",
+    "reasoning_effort",
 )
 # What an option is when nobody asked for anything; it is not passed on then.
 _UNSET = {"response_format": "auto", "tool_choice": "auto", "parallel_tool_calls": True}
 
 
 def decode_request(
-    store: AssistantStore, run: JsonObject, additional_instructions: str | None
+    store: AssistantStore,
+    run: JsonObject,
+    additional_instructions: str | None,
+    default_models: Sequence[str] = (),
 ) -> RunRequest:
-    """The stored run, and the thread it answers, as a provider takes them."""
-    limit = run["truncation_strategy"]["last_messages"]
+    """The stored run, with what it did so far, and the thread it answers, as a provider takes them.
+
+    For a run that names one of ``default_models`` the provider chooses.
+    """
     return RunRequest(
         thread_id=run["thread_id"],
         run_id=run["id"],
-        history=_history(store, run["thread_id"], limit),
-        tools=tuple(_decode_tool(t) for t in run["tools"] if t["type"] == "function"),
+        history=_history(store, run),
+        tools=tuple(_decode_tool(tool) for tool in run["tools"]),
         instructions=run["instructions"],
         additional_instructions=additional_instructions,
-        model=run["model"] or None,
+        model=run["model"] if run["model"] not in default_models else None,
         options={n: run[n] for n in _OPTIONS if run[n] != _UNSET.get(n)},
     )
 
@@ -48,10 +54,8 @@ def _decode_tool(tool: JsonObject) -> ToolSpec:
     )
 
 
-def _history(
-    store: AssistantStore, thread_id: str, limit: int | None
-) -> tuple[HistoryMessage, ...]:
-    messages = _messages(store, thread_id, limit)
+def _history(store: AssistantStore, run: JsonObject) -> tuple[HistoryMessage, ...]:
+    messages = _messages(store, run["thread_id"], run["truncation_strategy"]["last_messages"])
     told: set[str] = set()
     history: list[HistoryMessage] = []
     for message in messages:
@@ -61,6 +65,8 @@ def _history(
         elif run_id not in told:
             told.add(run_id)
             history.extend(_run_history(store, run_id, messages))
+    if run["id"] not in told:  # it may have called before it said anything
+        history.extend(_run_history(store, run["id"], messages))
     return tuple(history)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from tui.core import events as e
-from tui.core.models import JsonObject, Need, Outcome, Problem
+from tui.core.models import JsonObject, Need, Outcome
 from tui.core.ports import (
     AssistantStore,
     Provider,
@@ -16,14 +17,19 @@ from tui.core.ports import (
     WireFault,
     WireReceived,
 )
-from tui.core.settings import Limits
+from tui.core.settings import Limits, Profile
+from tui.engine.context import window_for
 from tui.engine.run import RunLoop
+from tui.engine.windows import Windows
 from tui.server import faults
 from tui.server.answer import AnswerWriter
+from tui.server.blame import last_error
 from tui.server.errors import ApiError, bad_request
 from tui.server.objects import encode_usage, now
 from tui.server.parked import ApproveAll, ParkedToolset
+from tui.server.ration import RationedProvider
 from tui.server.record import RunRecord
+from tui.server.settings import ServerSettings
 from tui.server.writers import End
 
 _log = logging.getLogger(__name__)
@@ -33,8 +39,6 @@ _log = logging.getLogger(__name__)
 _LIMITS = Limits(max_rounds=10_000, tool_timeout=10.0**9, max_retries=0)
 
 _CANCELLABLE = ("queued", "in_progress", "requires_action")
-_ERROR_CODES = ("server_error", "rate_limit_exceeded", "invalid_prompt")
-_NO_REASON = "The model behind this server failed without saying why."
 
 
 class LiveRun:
@@ -49,19 +53,22 @@ class LiveRun:
         provider: Provider,
         store: AssistantStore,
         run: JsonObject,
-        request: RunRequest,
-        expiry: float,
+        request: Callable[[], RunRequest],
+        settings: ServerSettings,
+        windows: Windows,
     ) -> None:
         self.record = RunRecord(run, store)
         self._answer = AnswerWriter(self.record)
-        self._request = request
-        self._expiry = expiry
+        self._rebuild = request
+        self._request = request()
+        self._settings = settings
+        self._windows = windows
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._expired = False
         self._needed: list[str] = []
-        self._toolset = ParkedToolset(request.tools)
+        self._toolset = ParkedToolset(self._request.tools)
         self._loop = RunLoop(
-            provider=provider,
+            provider=RationedProvider(provider, max_prompt_tokens=run["max_prompt_tokens"]),
             toolset=self._toolset,
             policy=ApproveAll(),
             recorder=self,
@@ -78,7 +85,8 @@ class LiveRun:
     async def drive(self) -> None:
         """Run to the end. Only cancelling its task ends it before; then nothing more is said."""
         try:
-            await self._loop.run(self._request)
+            self._loop.fit.window = await self._window()
+            await self._loop.run(self._request, rebuild=self._rebuild)
         except Exception:  # noqa: BLE001 - a full disk, our own mistake: the client has to know
             _log.exception("run %s broke", self._request.run_id)
             self._finish(e.RunFinished(outcome=Outcome.FAILED))
@@ -86,6 +94,16 @@ class LiveRun:
             self._stop_timer()
             # Nobody may wait for a run that has stopped, however it did.
             self.record.broadcast.end()
+
+    async def _window(self) -> int | None:
+        """How many tokens the model takes, or may be given."""
+        profile = Profile(name="", context_window=self._settings.context_window)
+        known = await self._windows.of(self._loop.provider, profile, self._request)
+        most = self.record.run["max_prompt_tokens"]
+        if most is None:
+            return known
+        allowed = window_for(most)
+        return allowed if known is None else min(known, allowed)
 
     def cancel(self) -> None:
         """Ask it to stop. Raises ApiError 400 when it is over or stopping already."""
@@ -158,11 +176,11 @@ class LiveRun:
                 "type": "submit_tool_outputs",
                 "submit_tool_outputs": {"tool_calls": calls},
             },
-            expires_at=now() + int(self._expiry),
+            expires_at=now() + int(self._settings.run_expiry),
         )
         self.record.end_streams()
         loop = asyncio.get_running_loop()
-        self._expiry_timer = loop.call_later(self._expiry, self._expire)
+        self._expiry_timer = loop.call_later(self._settings.run_expiry, self._expire)
 
     def _expire(self) -> None:
         self._expired = True
@@ -174,7 +192,9 @@ class LiveRun:
 
     def _finish(self, event: e.RunFinished) -> None:
         self._stop_timer()
-        status, fields, end = _ending(event)
+        if event.outcome is Outcome.FAILED:
+            _log.warning("run %s failed: %s", self.record.run["id"], event.error)
+        status, fields, end = _ending(event, self._settings.upstream)
         self._answer.close(end)
         usage = self._answer.usage
         self.record.change_run(
@@ -192,7 +212,7 @@ def outputs_refused(status: str) -> ApiError:
     return bad_request(f'Runs in status "{status}" do not accept tool outputs.')
 
 
-def _ending(event: e.RunFinished) -> tuple[str, dict[str, Any], End]:
+def _ending(event: e.RunFinished, upstream: str) -> tuple[str, dict[str, Any], End]:
     """The run's final status, the fields that go with it, and how open objects end."""
     if event.outcome is Outcome.COMPLETED:
         return "completed", {"completed_at": now()}, End(step="completed")
@@ -209,7 +229,7 @@ def _ending(event: e.RunFinished) -> tuple[str, dict[str, Any], End]:
         )
     if event.outcome is Outcome.EXPIRED:
         return "expired", {}, End(step="expired", incomplete="run_expired")
-    error = _last_error(event.error)
+    error = last_error(event.error, upstream=upstream)
     end = End(step="failed", incomplete="run_failed", error=error)
     return "failed", {"failed_at": now(), "last_error": error}, end
 
@@ -218,10 +238,3 @@ def _incomplete_reason(reason: str) -> str:
     """The API knows few reasons; any limit that is not the prompt's is the answer's."""
     known = ("max_prompt_tokens", "content_filter")
     return reason if reason in known else "max_completion_tokens"
-
-
-def _last_error(problem: Problem | None) -> JsonObject:
-    if problem is None:
-        return {"code": "server_error", "message": _NO_REASON}
-    code = problem.code if problem.code in _ERROR_CODES else "server_error"
-    return {"code": code, "message": problem.message}

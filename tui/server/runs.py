@@ -6,6 +6,7 @@ import asyncio
 
 from tui.core.models import JsonObject
 from tui.core.ports import AssistantStore, Provider
+from tui.engine.windows import Windows
 from tui.server.errors import ApiError, bad_request
 from tui.server.history import decode_request
 from tui.server.live import LiveRun
@@ -26,6 +27,7 @@ class ActiveRuns:
         self._by_thread: dict[str, LiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams = OpenStreams()
+        self._windows = Windows()
 
     @property
     def expiry(self) -> float:
@@ -35,6 +37,11 @@ class ActiveRuns:
     def get(self, run_id: str) -> LiveRun | None:
         """The run, while it is active."""
         return self._by_id.get(run_id)
+
+    def check_tools(self, run: JsonObject) -> None:
+        """Raise ApiError 400 when a run brings tools and the model cannot call any."""
+        if run["tools"] and not self._provider.capabilities.tools:
+            raise bad_request("The model behind this server cannot call tools.", param="tools")
 
     def check_idle(self, thread_id: str) -> None:
         """Raise ApiError 400 when a run is active in the thread."""
@@ -58,8 +65,11 @@ class ActiveRuns:
             provider=self._provider,
             store=self._store,
             run=run,
-            request=decode_request(self._store, run, additional_instructions),
-            expiry=self._settings.run_expiry,
+            request=lambda: decode_request(
+                self._store, run, additional_instructions, self._settings.default_models
+            ),
+            settings=self._settings,
+            windows=self._windows,
         )
         self._by_id[run["id"]] = self._by_thread[run["thread_id"]] = live
         task = asyncio.create_task(self._drive(live))

@@ -56,7 +56,7 @@ class StatelessExchange:
         self._api = api
         self._request = request
         self._refused = refused
-        self._body = encode_request(request, profile)
+        self._profile = profile
         self._decoder = ResponsesDecoder(request.run_id, first_round(request))
         self._continuation: JsonObject = {}
         self._items = _kept(request)
@@ -81,7 +81,8 @@ class StatelessExchange:
     async def open(self) -> OpenedResponse:
         self._decoder.begin()
         model = await self._api.model(self._request)
-        body = {**self._body, "model": model, "input": self._input}
+        body = encode_request(self._request, self._profile)
+        body |= {"model": model, "input": self._input}
         refused = self._refused.get(model, frozenset())
         try:
             return await self._api.create(_stateless(body, refused))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from tui.server.decode import decode_assistant
 from tui.server.errors import ApiError
+from tui.server.models import ModelNames
 from tui.server.objects import deleted, model, new_assistant
 from tui.server.routes.objects import Objects, json_response
 
@@ -58,20 +57,20 @@ class AssistantRoutes:
 class ModelRoutes:
     """/models and what is below it."""
 
-    def __init__(self, models: Sequence[str]) -> None:
-        self._models = tuple(models)
+    def __init__(self, models: ModelNames) -> None:
+        self._models = models
         self.routes = [
             Route("/models", self.list, methods=["GET"]),
             Route("/models/{model:path}", self.retrieve, methods=["GET"]),
         ]
 
     async def list(self, _request: Request) -> Response:
-        data = [model(name) for name in self._models]
+        data = [model(name) for name in await self._models.all()]
         return json_response({"object": "list", "data": data})
 
     async def retrieve(self, request: Request) -> Response:
         name = request.path_params["model"]
-        if name not in self._models:
+        if name not in await self._models.all():
             message = f"The model '{name}' does not exist."
             raise ApiError(404, message, param="model", code="model_not_found")
         return json_response(model(name))

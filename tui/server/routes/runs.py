@@ -7,7 +7,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tui.core.models import JsonObject
-from tui.server.decode import decode_messages, decode_outputs, decode_run, inherit
+from tui.server.decode import (
+    check_tools,
+    decode_messages,
+    decode_outputs,
+    decode_run,
+    inherit,
+)
 from tui.server.errors import bad_request
 from tui.server.fields import Fields
 from tui.server.live import LiveRun, outputs_refused
@@ -111,7 +117,10 @@ class RunRoutes:
         assistant_id = fields.needed_text("assistant_id")
         given = decode_run(fields)
         assistant = self._objects.assistant(assistant_id, param="assistant_id")
-        return inherit(assistant, given) | {"assistant_id": assistant_id}
+        body = inherit(assistant, given) | {"assistant_id": assistant_id}
+        check_tools(body)
+        self._runs.check_tools(body)
+        return body
 
     def _start(self, thread_id: str, body: JsonObject, extra: str | None) -> LiveRun:
         run = new_run(thread_id, now() + int(self._runs.expiry), body)
