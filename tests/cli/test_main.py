@@ -61,7 +61,7 @@ def test_a_broken_configuration_is_a_sentence_with_its_line(tickertape: Tickerta
 def test_config_path_says_where_everything_is(tickertape: Tickertape) -> None:
     home = os.environ["TICKERTAPE_HOME"]
     lines = tickertape("config", "path").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["config", "tools", "data", "logs"]
+    assert [line.split()[0] for line in lines] == ["config", "local", "tools", "data", "logs"]
     assert all(line.split()[1].startswith(home) for line in lines)
 
 

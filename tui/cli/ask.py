@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -42,6 +43,13 @@ _GONE = (errno.EPIPE, errno.EIO)  # a pipe without a reader, a terminal that was
     help="Thread to go on with; an id may be shortened.",
 )
 @click.option("--profile", "-p", metavar="NAME", help="Profile to ask with.")
+@click.option("--model", metavar="MODEL", help="Model to ask, instead of the profile's.")
+@click.option(
+    "--schema",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The answer is JSON of the shape that this JSON schema describes.",
+)
 @click.option("--private", is_flag=True, help="Keep nothing: the thread lives in memory only.")
 @click.option("--yes", "-y", is_flag=True, help="Run tools that would ask; else they are refused.")
 @pass_context
@@ -51,6 +59,8 @@ def command(
     as_json: bool,
     thread: str,
     profile: str | None,
+    model: str | None,
+    schema: Path | None,
     private: bool,
     yes: bool,
 ) -> int:
@@ -65,10 +75,11 @@ def command(
     if private and thread != "new":
         raise click.UsageError("A private thread is always new: leave --thread out.")
     prompt = _prompt(text)
-    chosen = replace(with_profile(context, profile), private=context.private or private)
+    chosen = with_profile(context, profile)
+    chosen = replace(chosen, private=context.private or private, schema=schema)
     backend = chosen.backend(UnattendedPolicy(yes=yes), "ask")
     printer: Printer = JsonPrinter() if as_json else TextPrinter()
-    ask = _Ask(backend.services, printer, prompt, profile)
+    ask = _Ask(backend.services, printer, prompt, profile, model)
     with ask.stops.listening():
         try:
             return asyncio.run(ask.run(thread))
@@ -88,12 +99,13 @@ def _prompt(text: str | None) -> str:
 
 @dataclass(slots=True)
 class _Ask:
-    """One question on its way. ``profile`` is only set when the user named one."""
+    """One question on its way. ``profile`` and ``model`` are only set when the user named one."""
 
     services: Services
     printer: Printer
     prompt: str
     profile: str | None
+    model: str | None
     thread_id: str = ""
     stops: Stops = field(default_factory=Stops)
     cancelling: asyncio.Future[None] | None = None
@@ -131,6 +143,7 @@ class _Ask:
             run_id=run_id,
             text=self.prompt,
             profile=self.profile,
+            model=self.model,
         )
         if not await self._sent(command):
             return None

@@ -1,16 +1,27 @@
-"""``tickertape config``: where the configuration is and what is in force."""
+"""``tickertape config``: where the configuration is, what is in force, and changing it."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
 from tui.cli.context import Context, pass_context
-from tui.config.settings_file import render_settings
+from tui.config.changes import parse_key, parse_value, set_value, unset_value
+from tui.config.checking import dotted
+from tui.config.local_file import KeyPath
+from tui.config.presets import PRESETS
+from tui.config.secrets import delete_key, looks_like_key, store_key
+from tui.config.settings_file import profile_of, read_layers, render_settings
+from tui.core.errors import ConfigError
+from tui.core.settings import Profile
 
 
 @click.group()
 def command() -> None:
-    """Show where the configuration is, or what it says."""
+    """Show where the configuration is and what it says; change it; keep keys."""
 
 
 @command.command()
@@ -20,6 +31,7 @@ def path(context: Context) -> None:
     paths = context.paths
     for name, value in (
         ("config", paths.config_file),
+        ("local", paths.local_file),
         ("tools", paths.tools_dir),
         ("data", paths.database),
         ("logs", paths.logs / "tickertape.log"),
@@ -31,4 +43,95 @@ def path(context: Context) -> None:
 @pass_context
 def show(context: Context) -> None:
     """Print the settings in force as TOML; keys are never part of them."""
-    click.echo(render_settings(context.settings), nl=False)
+    settings = context.settings
+    local = read_layers(context.paths.config_file).local
+    if local:
+        click.echo(f"# Set in {context.paths.local_file}:")
+        for key in _keys(local, ()):
+            click.echo(f"#   {dotted(key)}")
+    click.echo(render_settings(settings), nl=False)
+
+
+def _keys(table: Mapping[str, Any], where: KeyPath) -> Iterator[KeyPath]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _keys(value, (*where, name))
+        else:
+            yield (*where, name)
+
+
+@command.command("set")
+@click.argument("key")
+@click.argument("value")
+@pass_context
+def set_command(context: Context, key: str, value: str) -> None:
+    """Set KEY (dotted, as in limits.max_rounds) to VALUE in local.toml.
+
+    It goes before config.toml, which is never changed. VALUE is TOML (3, true, ["a"]), or else a
+    text.
+    """
+    set_value(context.paths.config_file, parse_key(key), parse_value(value))
+    click.echo(f"{key} is set in {context.paths.local_file}.")
+
+
+@command.command()
+@click.argument("key")
+@pass_context
+def unset(context: Context, key: str) -> None:
+    """Take KEY out of local.toml again."""
+    unset_value(context.paths.config_file, parse_key(key))
+    click.echo(f"{key} is no longer set in {context.paths.local_file}.")
+
+
+@command.command()
+def presets() -> None:
+    """List the built-in profiles; each can be used by its name, or built on."""
+    for preset in PRESETS.values():
+        where = "inside the app" if preset.embedded else preset.base_url or "your resource"
+        line = f"{preset.name:<11} {preset.protocol:<10} {where:<56} {preset.api_key_env:<21}"
+        click.echo(f"{line} {preset.model or ''}".rstrip())
+
+
+@command.command("set-key")
+@click.argument("profile")
+@pass_context
+def set_key(context: Context, profile: str) -> None:
+    """Keep PROFILE's key in the system's keyring; asks for it, or reads standard input."""
+    chosen = _with_a_key(context, profile)
+    key = _asked_key(chosen.name)
+    context.hide(key)
+    if not looks_like_key(key):
+        raise ConfigError("That cannot be a key: it has to be one word of plain characters.")
+    store_key(chosen.name, key)
+    set_value(context.paths.config_file, ("profiles", chosen.name, "keyring"), value=True)
+    click.echo(f"The key of {chosen.name} is in the keyring.")
+    if chosen.key_command:
+        click.echo("Its key_command goes before it as long as it is set.", err=True)
+
+
+@command.command("delete-key")
+@click.argument("profile")
+@pass_context
+def delete_key_command(context: Context, profile: str) -> None:
+    """Take PROFILE's key out of the system's keyring."""
+    name = _with_a_key(context, profile).name
+    was_there = delete_key(name)
+    key = ("profiles", name, "keyring")
+    if key in _keys(read_layers(context.paths.config_file).local, ()):
+        unset_value(context.paths.config_file, key)
+    what = "is no longer" if was_there else "was not"
+    click.echo(f"The key of {name} {what} in the keyring.")
+
+
+def _with_a_key(context: Context, name: str) -> Profile:
+    profile = profile_of(context.settings, name)
+    if profile.embedded:
+        raise ConfigError(f"The profile {name!r} is the sandbox, which wants no key.")
+    return profile
+
+
+def _asked_key(profile: str) -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    answer: str = click.prompt(f"Key for {profile}", hide_input=True, err=True)
+    return answer.strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,8 @@ from tui.cli.crash import CrashWatch
 from tui.config.crash import CrashReports, NativeWatch
 from tui.config.logs import Redactor, log_to
 from tui.config.paths import resolve_paths
+from tui.config.presets import PRESETS
+from tui.config.profiles import with_schema
 from tui.config.settings_file import load_settings, profile_of
 from tui.core.errors import TickertapeError
 from tui.core.ports import ApprovalPolicy
@@ -21,12 +24,15 @@ from tui.wiring import Backend, start_backend
 
 @dataclass
 class Context:
-    """One invocation. ``profile`` is what ``--profile`` said, if anything.
+    """One invocation. ``profile`` and ``model`` are what the options of these names said.
 
-    ``private``: nothing that is said goes to the disk.
+    ``schema``: every answer is JSON of the shape in this file. ``private``: nothing that is said
+    goes to the disk.
     """
 
     profile: str | None = None
+    model: str | None = None
+    schema: Path | None = None
     private: bool = False
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     crashes: CrashWatch = field(default_factory=CrashWatch, repr=False)
@@ -39,11 +45,19 @@ class Context:
 
     @cached_property
     def settings(self) -> Settings:
-        """The configuration, its default profile replaced by ``--profile``."""
+        """The configuration, changed by what this invocation was told."""
         settings = load_settings(self.paths.config_file)
-        if self.profile is None:
+        if self.schema is not None:
+            # A thread may have any profile, the presets among them.
+            known = {**PRESETS, **settings.profiles}
+            shaped = {name: with_schema(each, self.schema) for name, each in known.items()}
+            settings = replace(settings, profiles=shaped)
+        if self.profile is None and self.model is None:
             return settings
-        return replace(settings, default_profile=profile_of(settings, self.profile).name)
+        chosen = profile_of(settings, self.profile)
+        chosen = replace(chosen, model=self.model or chosen.model)
+        profiles = {**settings.profiles, chosen.name: chosen}
+        return replace(settings, default_profile=chosen.name, profiles=profiles)
 
     def hide(self, secret: str | None) -> None:
         """Keep a value out of logs and reports."""

@@ -5,22 +5,27 @@ from __future__ import annotations
 import difflib
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from tui import __version__
 from tui.cli.context import Context
 from tui.cli.door import guard_terminal
+from tui.config.env_file import read_env_file
 from tui.core.errors import ConfigError, NotFoundError, TickertapeError
 
 # Loaded when called for: `ask` must not pay for the server, nor the app for either.
 _COMMANDS = {
     "ask": ("tui.cli.ask", "Ask one question; the answer goes to standard output."),
     "backup": ("tui.cli.backup", "Write all threads into one file, while Tickertape runs."),
-    "config": ("tui.cli.config", "Show where the configuration is, or what it says."),
+    "config": ("tui.cli.config", "Show the configuration, change it, keep keys."),
+    "doctor": ("tui.cli.doctor", "Check a profile: key, network, models, an answer, tools."),
+    "models": ("tui.cli.models", "List the models of a profile's server."),
     "restore": ("tui.cli.restore", "Put a backup in the place of the database."),
     "serve": ("tui.cli.serve", "Serve the Assistants API on this machine."),
     "store": ("tui.cli.store", "Check, shrink or measure the database."),
@@ -65,11 +70,27 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="tickertape")
 @click.option("--profile", "-p", metavar="NAME", help="Profile for new threads.")
+@click.option("--model", metavar="MODEL", help="Model for new threads, instead of the profile's.")
 @click.option("--private", is_flag=True, help="Keep all threads of this app in memory only.")
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Take variables (NAME=VALUE lines) from this file; none is read otherwise.",
+)
 @click.pass_context
-def cli(ctx: click.Context, profile: str | None, private: bool) -> None:
+def cli(
+    ctx: click.Context,
+    profile: str | None,
+    model: str | None,
+    private: bool,
+    env_file: Path | None,
+) -> None:
     """A chat client for the terminal that shows everything a language model streams."""
-    ctx.obj = replace(ctx.ensure_object(Context), profile=profile, private=private)
+    if env_file is not None:
+        os.environ.update(read_env_file(env_file))
+    context = ctx.ensure_object(Context)
+    ctx.obj = replace(context, profile=profile, model=model, private=private)
     if ctx.invoked_subcommand is None:
         # Imported here: only the app itself needs the screen.
         from tui.cli.app import run_app

@@ -20,9 +20,11 @@ NO_KEYS_HERE = (
     "run `tickertape config set-key PROFILE`."
 )
 
-_SECRET_NAME = re.compile(r"auth|key$|token$|secret|cookie|password", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"auth|^key$|(api|access|subscription).?key$|token$|secret|cookie|password", re.IGNORECASE
+)
 # What the makers of keys begin them with, and anything long without a break.
-_SECRET_VALUE = re.compile(r"(sk|gsk|xai|pk|rk)[-_]\w|AIza\w|(?i:bearer )|[\w-]{32,}$")
+_SECRET_VALUE = re.compile(r"(sk|gsk|xai|pk|rk)[-_]\w|AIza\w|(?i:bearer )|[A-Za-z0-9]{32,}$")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
@@ -61,7 +63,8 @@ class Checker:
         allowed = list(names)
         for name in data:
             if name not in allowed:
-                hint = NO_KEYS_HERE if _SECRET_NAME.search(name) else choices(name, allowed)
+                is_key = where[:1] == ("profiles",) and _SECRET_NAME.search(name)
+                hint = NO_KEYS_HERE if is_key else choices(name, allowed)
                 self.note((*where, name), "is no setting", hint)
 
     def build(self, cls: type[T], data: dict[str, Any], where: KeyPath) -> T | None:
@@ -163,7 +166,7 @@ def shown(key: KeyPath, value: Any) -> str:
 
 def is_secret(key: KeyPath, value: Any) -> bool:
     """Whether this is, by its name or its looks, what nobody should read."""
-    if any(_SECRET_NAME.search(name) for name in key[2:]) and key[-1] != "key_command":
+    if any(_SECRET_NAME.search(name) for name in key[2:]):
         return True
     return isinstance(value, str) and bool(_SECRET_VALUE.match(value))
 

@@ -41,9 +41,9 @@ def _local(name: str, port: int) -> Profile:
 SANDBOX = Profile(name="sandbox", preset="sandbox", embedded=True, model="sandbox", api_key_env="")
 
 # Azure's address holds the resource's name, its models are called as their deployments are.
-_AZURE = Profile(
-    name="azure", preset="azure", protocol="responses", api_key_env="AZURE_OPENAI_API_KEY"
-)
+AZURE = "azure"
+NEEDS_ADDRESS = "https://NAME.openai.azure.com/openai/v1"
+_AZURE = Profile(name=AZURE, preset=AZURE, protocol="responses", api_key_env="AZURE_OPENAI_API_KEY")
 
 PRESETS: Mapping[str, Profile] = {
     each.name: each
@@ -74,9 +74,7 @@ PRESETS: Mapping[str, Profile] = {
     )
 }
 
-NEEDS_ADDRESS = "https://NAME.openai.azure.com/openai/v1"
-
 
 def lacks_address(profile: Profile) -> bool:
     """Whether the preset cannot know the address and nobody gave it."""
-    return profile.preset == _AZURE.name and not profile.base_url
+    return profile.preset == AZURE and not profile.base_url

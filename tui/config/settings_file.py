@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui.config.checking import (
-    NO_KEYS_HERE,
-    SEE,
-    Checker,
-    Mistake,
-    choices,
-    dotted,
-    is_secret,
-    is_variable,
-)
+from tui.config.checking import SEE, Checker, Mistake, choices, dotted, is_secret
 from tui.config.local_file import KeyPath, merged, read_toml
 from tui.config.preferences import TABLE as PREFERENCES
 from tui.config.presets import NEEDS_ADDRESS, PRESETS, SANDBOX, lacks_address
+from tui.config.profiles import build_profiles, existing_file
 from tui.core.errors import ConfigError
-from tui.core.models import JsonObject
 from tui.core.settings import (
     DisplaySettings,
     Limits,
@@ -96,10 +84,10 @@ def settings_of(layers: Layers) -> Settings:
     check, data = Checker(), layers.merged
     check.known(data, _TOP_LEVEL, ())
     here = layers.config_file.parent
-    profiles = _profiles(check, data, here)
+    profiles = build_profiles(check, data, here)
     default = data.get("default_profile", SANDBOX.name)
     names = {**PRESETS, **profiles}
-    if default not in names:
+    if not isinstance(default, str) or default not in names:
         check.note(
             ("default_profile",),
             f"is {default!r}, but there is no such profile",
@@ -111,7 +99,7 @@ def settings_of(layers: Layers) -> Settings:
     storage = _section(check, StorageSettings, data, "storage")
     reports = _section(check, ReportSettings, data, "reports")
     if sandbox.scenario is not None:
-        scenario = _existing(check, sandbox.scenario, here, ("sandbox", "scenario"))
+        scenario = existing_file(check, sandbox.scenario, here, ("sandbox", "scenario"))
         sandbox = replace(sandbox, scenario=scenario)
     if check.mistakes:
         raise _error(layers, check.mistakes)
@@ -141,102 +129,6 @@ def profile_of(settings: Settings, name: str | None) -> Profile:
     return profile
 
 
-def with_schema(profile: Profile, schema: Path) -> Profile:
-    """The same profile, answering with JSON of this shape. Raises ConfigError."""
-    return replace(profile, options={**profile.options, "response_format": _shape(schema)})
-
-
-# --- profiles ---------------------------------------------------------------------------------
-
-
-def _profiles(check: Checker, data: Mapping[str, Any], here: Path) -> dict[str, Profile | None]:
-    """All that are written down, and the sandbox; None for one with mistakes."""
-    profiles: dict[str, Profile | None] = {SANDBOX.name: SANDBOX}
-    for name, value in check.table(data.get("profiles", {}), ("profiles",)).items():
-        where = ("profiles", name)
-        table = check.table(value, where)
-        profiles[name] = _profile(check, name, table, where, here)
-    return profiles
-
-
-def _profile(
-    check: Checker, name: str, table: dict[str, Any], where: KeyPath, here: Path
-) -> Profile | None:
-    if "name" in table:
-        check.note((*where, "name"), "is no setting", "A profile is called as its table is.")
-    given = {"name": name, **_below(check, name, table, where), **table}
-    profile = check.build(Profile, given, where)
-    if profile is None:
-        return None
-    _check_profile(check, profile, where)
-    if profile.output_schema is not None:
-        key = (*where, "output_schema")
-        return _shaped(check, profile, _existing(check, profile.output_schema, here, key), key)
-    if profile.output == "json":
-        json_object: JsonObject = {"type": "json_object"}
-        return replace(profile, options={**profile.options, "response_format": json_object})
-    return profile
-
-
-def _below(check: Checker, name: str, table: dict[str, Any], where: KeyPath) -> dict[str, Any]:
-    """What the profile's preset says; a profile that is called like one is built on it."""
-    chosen = table.get("preset", name)
-    preset = PRESETS.get(chosen) if isinstance(chosen, str) else None
-    if preset is not None:
-        return {each.name: getattr(preset, each.name) for each in fields(preset)} | {"name": name}
-    if isinstance(table.get("preset"), str):
-        said = f"is {chosen!r}, but there is no such preset"
-        check.note((*where, "preset"), said, choices(chosen, PRESETS))
-    return {}
-
-
-def _check_profile(check: Checker, profile: Profile, where: KeyPath) -> None:
-    if lacks_address(profile):
-        hint = f'Write base_url = "{NEEDS_ADDRESS}".'
-        check.note((*where, "base_url"), "is missing, and a resource of Azure has one", hint)
-    if profile.api_key_env and not is_variable(profile.api_key_env):
-        said = "has to be the name of an environment variable, not the key"
-        check.note((*where, "api_key_env"), said, NO_KEYS_HERE)
-    if profile.key_command is not None and not _is_command(profile.key_command):
-        check.note((*where, "key_command"), "is no command that can be read", "Check its quotes.")
-
-
-def _is_command(text: str) -> bool:
-    try:
-        return bool(shlex.split(text))
-    except ValueError:
-        return False
-
-
-def _shaped(check: Checker, profile: Profile, schema: Path, key: KeyPath) -> Profile:
-    try:
-        return replace(with_schema(profile, schema), output_schema=schema)
-    except ConfigError as error:
-        if schema.is_file():  # else it was said already
-            check.note(key, f"cannot be used: {error.message}", error.hint)
-        return profile
-
-
-def _shape(schema: Path) -> JsonObject:
-    """The ``response_format`` for a file with a JSON schema."""
-    try:
-        found = json.loads(schema.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{schema} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigError(f"{schema} is no JSON: {error}.") from error
-    if not isinstance(found, dict) or not found:
-        raise ConfigError(
-            f"{schema} is no JSON schema.",
-            hint='It has to be an object, such as {"type": "object", "properties": {}}.',
-        )
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", str(found.get("title") or schema.stem))[:64]
-    # Only a schema without loose ends is one that a server can hold the model to.
-    strict = found.get("additionalProperties") is False
-    described = {"name": name, "schema": found, "strict": strict}
-    return {"type": "json_schema", "json_schema": described}
-
-
 # --- sections and files -----------------------------------------------------------------------
 
 
@@ -244,14 +136,6 @@ def _section(check: Checker, cls: type[S], data: Mapping[str, Any], name: str) -
     table = check.table(data.get(name, {}), (name,))
     built = check.build(cls, table, (name,)) if table else None
     return built or cls()
-
-
-def _existing(check: Checker, path: Path, here: Path, key: KeyPath) -> Path:
-    found = here / path.expanduser()
-    if not found.is_file():
-        hint = "Paths are relative to the configuration file."
-        check.note(key, f"names {found}, but there is no such file", hint)
-    return found
 
 
 def _error(layers: Layers, mistakes: list[Mistake]) -> ConfigError:
