@@ -48,6 +48,7 @@ class ResponsesDecoder:
         self._parts = self._new_parts()
         self._usages: dict[str, Usage] = {}
         self._end: TurnFinished | None = None
+        self._before = self.round, self._parts, self.response_id, self.status
 
     @property
     def ended(self) -> bool:
@@ -69,12 +70,22 @@ class ResponsesDecoder:
         """The finished items of the newest response, as they came."""
         return self._parts.wires
 
+    @property
+    def shown(self) -> bool:
+        """Whether anything of the newest response was to be shown."""
+        return self._parts.started
+
     def begin(self) -> None:
         """What is decoded next belongs to another response."""
+        self._before = self.round, self._parts, self.response_id, self.status
         if self._parts.started:
             self.round += 1
         self._parts = self._new_parts()
         self.response_id, self.status, self.sequence = "", "", None
+
+    def back(self) -> None:
+        """Nothing came of the response that was begun: the one before it is the newest again."""
+        self.round, self._parts, self.response_id, self.status = self._before
 
     def decode(self, name: str, data: str, *, terminated: bool = True) -> list[ProviderEvent]:
         """The events that one wire event means. Never raises, whatever it is given.

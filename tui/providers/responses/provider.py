@@ -12,6 +12,7 @@ from tui.providers.exchange import ExchangeSession
 from tui.providers.models import list_models
 from tui.providers.responses.api import ResponsesApi
 from tui.providers.responses.exchange import StatelessExchange
+from tui.providers.responses.stateful import StatefulSession
 from tui.providers.transport import Transport
 
 
@@ -30,12 +31,17 @@ class ResponsesProvider:
 
     @asynccontextmanager
     async def open(self, request: RunRequest) -> AsyncIterator[RunSession]:
-        exchange = StatelessExchange(self._api, self._profile, request, self._refused)
-        session = ExchangeSession(self._transport, exchange)
+        session = self._session(request)
         try:
             yield session
         finally:
             await session.close()
+
+    def _session(self, request: RunRequest) -> ExchangeSession | StatefulSession:
+        if self._profile.stateful:
+            return StatefulSession(self._api, self._profile, request)
+        exchange = StatelessExchange(self._api, self._profile, request, self._refused)
+        return ExchangeSession(self._transport, exchange)
 
     async def models(self) -> Sequence[ModelInfo]:
         return await list_models(self._transport)
