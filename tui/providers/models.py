@@ -11,7 +11,8 @@ from tui.core.models import JsonObject, ModelInfo
 from tui.core.ports import RunRequest
 from tui.core.settings import Profile
 from tui.providers.fields import count, obj, objects, text
-from tui.providers.transport import Transport, on_this_machine
+from tui.providers.transport import Transport
+from tui.providers.way_out import on_this_machine
 from tui.providers.words import plain
 
 # How servers spell it: vLLM, OpenRouter and Groq and LM Studio, llama.cpp (in ``meta``).
@@ -56,10 +57,15 @@ async def with_near_names(error: ProviderError, transport: Transport, model: str
             names = [each.id for each in await list_models(transport)]
     except (ProviderError, TimeoutError):
         return error  # the first error says more than why there is no list
-    near = difflib.get_close_matches(model, names, n=_NAMES, cutoff=0.4) or names[:_NAMES]
-    listed = plain(", ".join(near))
-    hint = f"Choose one that the server has, such as {listed}." if near else error.hint
+    listed = nearest(model, names)
+    hint = f"Choose one that the server has, such as {listed}." if listed else error.hint
     return ProviderError(error.message, hint=hint, code="model_not_found", status=error.status)
+
+
+def nearest(model: str, names: Sequence[str]) -> str:
+    """A few of ``names``, those most like ``model`` if any are, as one line."""
+    near = difflib.get_close_matches(model, names, n=_NAMES, cutoff=0.4) or names[:_NAMES]
+    return plain(", ".join(near))
 
 
 def _decode_model(model: JsonObject) -> ModelInfo:

@@ -262,9 +262,3 @@ def _check(profile: Profile) -> None:
             f"The profile {profile.name!r} needs an api_version.",
             "Azure OpenAI wants one, such as 2024-05-01-preview.",
         )
-
-
-def on_this_machine(base_url: str | None) -> bool:
-    """Whether the address is one of this machine's own."""
-    host = urlsplit(base_url or "").hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

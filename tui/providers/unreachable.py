@@ -46,18 +46,9 @@ def connection_error(error: BaseException, httpx: Any, route: Route) -> Provider
     if isinstance(error, httpx.ProxyError):
         return _proxy_refused(str(error), route)
     if isinstance(error, httpx.ConnectError):
-        return _cannot_connect(error, route)
+        return cannot_connect(error, route)
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return ProviderError(
-            f"{route.first_stop} did not answer within {route.connect_timeout:g} s.",
-            hint=(
-                f"Check {PROXY_VARIABLES} and NO_PROXY, and the network."
-                if route.proxy
-                else "Check base_url and the network; connect_timeout sets how long to wait."
-            ),
-            code="connect_timeout",
-            retryable=True,
-        )
+        return too_slow(route)
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError):
         return ProviderError(
             "The profile's address or headers cannot be used for a request.",
@@ -112,7 +103,22 @@ def _proxy_refused(said: str, route: Route) -> ProviderError:
     )
 
 
-def _cannot_connect(error: BaseException, route: Route) -> ProviderError:
+def too_slow(route: Route) -> ProviderError:
+    """The error for a connection that was not made in time."""
+    return ProviderError(
+        f"{route.first_stop} did not answer within {route.connect_timeout:g} s.",
+        hint=(
+            f"Check {PROXY_VARIABLES} and NO_PROXY, and the network."
+            if route.proxy
+            else "Check base_url and the network; connect_timeout sets how long to wait."
+        ),
+        code="connect_timeout",
+        retryable=True,
+    )
+
+
+def cannot_connect(error: BaseException, route: Route) -> ProviderError:
+    """The error for a connection that was not made; ``error`` or its causes say why."""
     causes = _chain(error)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -51,12 +51,17 @@ def proxy_for(base_url: str | None) -> str | None:
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(base_url or "https://api.openai.com")
-    host = parts.hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+    if on_this_machine(base_url) or proxy_bypass(parts.hostname or ""):
         return None
     proxies = getproxies()
     found = proxies.get(parts.scheme) or proxies.get("all")
     return _checked(found) if found else None
+
+
+def on_this_machine(base_url: str | None) -> bool:
+    """Whether the address is one of this machine's own."""
+    host = urlsplit(base_url or "").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _checked(proxy: str) -> str:

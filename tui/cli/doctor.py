@@ -1,0 +1,92 @@
+"""``tickertape doctor``: whether a profile works, and if not, where it stops and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+import click
+
+from tui.cli.context import Context, pass_context, with_profile
+from tui.cli.door import json_line
+from tui.core.errors import ConfigError
+from tui.core.sanitise import sanitise
+from tui.core.settings import Profile
+from tui.providers.diagnosis import Check, Diagnosis
+from tui.wiring import Providers, providers_of
+
+FINE, FAILED, MISCONFIGURED = 0, 1, 2
+_SHOWN = 4
+# What is shown of a key must be no help in guessing the rest.
+_LONG_ENOUGH = 12
+
+
+@click.command()
+@click.option("--profile", "-p", metavar="NAME", help="Profile to look at.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@pass_context
+def command(context: Context, profile: str | None, as_json: bool) -> int:
+    """Check a profile: key, network, models, a short answer, tools.
+
+    Asks the model two short questions. Exit status: 0 all is fine, 1 something failed, 2 the
+    configuration or the key is at fault.
+    """
+    chosen = with_profile(context, profile)
+    chosen.start_logging()
+    return asyncio.run(_examine(chosen, as_json))
+
+
+async def _examine(context: Context, as_json: bool) -> int:
+    status = FINE
+    providers = providers_of(context.settings, context.hide)
+    try:
+        async for check in _checks(context, providers):
+            click.echo(json_line(asdict(check)) if as_json else _lines(check))
+            if check.state == "failed":
+                status = max(status, MISCONFIGURED if check.name == "key" else FAILED)
+    finally:
+        await providers.close()
+    return status
+
+
+async def _checks(context: Context, providers: Providers) -> AsyncIterator[Check]:
+    profile = providers.profile(context.profile)
+    yield Check(name="profile", state="ok", said=_described(context, profile))
+    try:
+        key = await providers.key(profile)
+    except ConfigError as error:
+        yield Check(name="key", state="failed", said=error.message, hint=error.hint)
+        return
+    yield _key_check(profile, key)
+    provider = await providers.provider(profile)
+    async for check in Diagnosis(profile, provider).checks():
+        yield check
+
+
+def _described(context: Context, profile: Profile) -> str:
+    parts = urlsplit(profile.base_url or "https://api.openai.com/v1")
+    at = f"at {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # no password
+    at = "inside this process" if profile.embedded else at
+    said = f"{profile.name}: {profile.protocol} {at}, model {profile.model or 'any'}"
+    file = context.paths.config_file
+    written = profile.name in context.settings.profiles and file.exists()
+    return f"{said}, {f'from {file}' if written else 'built in'}"
+
+
+def _key_check(profile: Profile, key: str | None) -> Check:
+    if key is None:
+        return Check(name="key", state="ok", said="none is needed")
+    source = "key_command" if profile.key_command else profile.api_key_env
+    if profile.keyring and not profile.key_command:
+        source = "the keyring"
+    shown = f"ends in {key[-_SHOWN:]}" if len(key) >= _LONG_ENOUGH else "is too short to show"
+    return Check(name="key", state="ok", said=f"the one from {source} {shown}")
+
+
+def _lines(check: Check) -> str:
+    took = f"{check.seconds:.2f} s" if check.seconds >= 0.005 else ""
+    line = f"{check.name:<9}{check.state:<13}{took:>8}  {check.said}".rstrip()
+    lines = [line, *([" " * 32 + check.hint] if check.hint else [])]
+    return "\n".join(sanitise(line).replace("\n", " ") for line in lines)
