@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tui.core import events as e
-from tui.core.models import CallId, JsonObject, Need, PartFinal, PartId, PartKind, Usage
+from tui.core.models import CallId, JsonObject, Need, PartFinal, PartId, PartKind, ToolOrigin, Usage
 from tui.server.objects import encode_usage
 from tui.server.parts import CallPart, TextPart
 from tui.server.record import RunRecord
@@ -41,7 +41,11 @@ class AnswerWriter:
         }
 
     def apply(self, event: e.Event) -> None:
-        """Write an event down; what the protocol has no place for is left out."""
+        """Write an event down.
+
+        What the protocol has no place for is left out: what the model thinks, and what its
+        provider does with tools of its own.
+        """
         fold = self._folds.get(type(event))
         if fold is not None:
             fold(event)
@@ -68,7 +72,7 @@ class AnswerWriter:
             message = self._message_writer(event.message_id)
             part = message.add_part(refusal=event.kind is PartKind.REFUSAL)
             self._texts[event.part_id] = (message, part)
-        elif event.kind is PartKind.TOOL_CALL and event.tool is not None:
+        elif event.tool is not None and event.tool.origin is ToolOrigin.CLIENT:
             calls = self._calls_writer()
             call = calls.start(event.tool.call_id, event.tool.name)
             self._call_parts[event.part_id] = (calls, call)

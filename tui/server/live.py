@@ -26,7 +26,7 @@ from tui.server.answer import AnswerWriter
 from tui.server.blame import last_error
 from tui.server.errors import ApiError, bad_request
 from tui.server.objects import encode_usage, now
-from tui.server.parked import ApproveAll, ParkedToolset
+from tui.server.parked import ClientDecides, ParkedToolset
 from tui.server.ration import RationedProvider
 from tui.server.record import RunRecord
 from tui.server.settings import ServerSettings
@@ -66,11 +66,12 @@ class LiveRun:
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._expired = False
         self._needed: list[str] = []
+        self._policy = ClientDecides()
         self._toolset = ParkedToolset(self._request.tools)
         self._loop = RunLoop(
             provider=RationedProvider(provider, max_prompt_tokens=run["max_prompt_tokens"]),
             toolset=self._toolset,
-            policy=ApproveAll(),
+            policy=self._policy,
             recorder=self,
             limits=_LIMITS,
         )
@@ -150,8 +151,9 @@ class LiveRun:
         if isinstance(event, e.TurnStarted):
             self.record.change_run("in_progress", started_at=now())
         elif isinstance(event, e.TurnFinished):
-            if event.outcome is Outcome.REQUIRES_ACTION and event.needs:
-                self._wait_for(event.needs)
+            self._policy.refuse(need.call_id for need in event.needs if need.approval)
+            if needs := tuple(need for need in event.needs if not need.approval):
+                self._wait_for(needs)
         elif isinstance(event, e.RunFinished):
             self._finish(event)
         else:

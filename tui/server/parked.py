@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tui.core.models import CallId, Decision, Problem, ToolOutput, ToolSpec
 from tui.core.ports import Ask
@@ -52,12 +52,25 @@ class ParkedToolset:
         return self._outputs[call_id]
 
 
-class ApproveAll:
-    """The client decides about its own functions; the server lets every call through."""
+class ClientDecides:
+    """The client decides about its own functions: the server lets each call of them through.
+
+    A call that the provider would run itself, and only after somebody agreed, is refused: the
+    protocol has no way to ask the client, and it is not for the server to agree.
+    """
+
+    def __init__(self) -> None:
+        self._refused: set[CallId] = set()
+
+    def refuse(self, call_ids: Iterable[CallId]) -> None:
+        """These calls would need someone to ask."""
+        self._refused.update(call_ids)
 
     def decide(
         self,
         call: ToolCall,
         spec: ToolSpec | None,
     ) -> Decision | Ask:
+        if call.call_id in self._refused:
+            return Decision(approved=False, by="policy", reason="nobody can be asked here.")
         return Decision(approved=True, by="policy")

@@ -23,7 +23,7 @@ _CHOICE = "tool_choice"
 
 
 class RationedProvider:
-    """A provider for one run, whose limits it keeps if the model behind it keeps no runs itself.
+    """A provider for one run, which keeps its limits: most protocols only know those of an answer.
 
     Each request asks for no more tokens than earlier rounds have left, and a call that the run has
     to make is asked for once: a model that has to call again and again would never answer.
@@ -39,10 +39,6 @@ class RationedProvider:
 
     @asynccontextmanager
     async def open(self, request: RunRequest) -> AsyncIterator[RunSession]:
-        if self.capabilities.server_state:
-            async with self._provider.open(request) as session:
-                yield session
-            return
         options = dict(request.options)
         async with self._provider.open(replace(request, options=options)) as session:
             yield _RationedSession(session, options, self._max_prompt_tokens)
