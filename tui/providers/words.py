@@ -16,6 +16,7 @@ _UNSAFE = re.compile(
 
 _REASONS = {
     "max_completion_tokens": "the limit of completion tokens was reached",
+    "max_output_tokens": "the limit of output tokens was reached",
     "max_tokens": "the limit of completion tokens was reached",
     "max_prompt_tokens": "the limit of prompt tokens was reached",
     "content_filter": "the provider's content filter stopped the answer",

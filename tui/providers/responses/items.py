@@ -186,7 +186,7 @@ def _files(item: JsonObject) -> str:
 def _file(result: JsonObject) -> str:
     name = text(result, "filename") or text(result, "file_id")
     score = result.get("score")
-    scored = f"{name} (score {score:.2f})" if isinstance(score, int | float) else name
+    scored = f"{name} (score {score:.2f})" if isinstance(score, float) else name
     said = text(result, "text")
     return f"{scored}: {said}" if said else scored
 

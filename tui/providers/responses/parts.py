@@ -41,6 +41,7 @@ from tui.providers.responses.items import (
 from tui.providers.responses.pieces import Pieces
 
 _SUMMARY, _THOUGHTS = 0, 1  # places of a reasoning item's two parts
+_MAX_ITEMS = 1_000_000
 _WIDTH = 100  # room for the parts of an item in the order of a message
 
 
@@ -422,7 +423,8 @@ class ResponseParts:
 
 def _index(event: JsonObject) -> int | None:
     value = event.get("output_index")
-    return value if isinstance(value, int) and value >= 0 else None
+    # A number that no response reaches is none; the order of parts is kept in a database.
+    return value if isinstance(value, int) and 0 <= value < _MAX_ITEMS else None
 
 
 def _piece(channel: Channel, event: JsonObject) -> int:
