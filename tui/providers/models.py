@@ -50,7 +50,8 @@ async def chosen_model(transport: Transport, profile: Profile, request: RunReque
 async def with_near_names(error: ProviderError, transport: Transport, model: str) -> ProviderError:
     """``error``, or, if it says that there is no such model, one that says which there are."""
     # Some servers only say so in words, and a wrong address does not know the model's name.
-    if error.code != "model_not_found" and not (error.status == 404 and model in error.message):
+    unsaid = error.code == "not_found" and model in error.message
+    if error.code != "model_not_found" and not unsaid:
         return error
     try:
         async with asyncio.timeout(_NAMES_SECONDS):
