@@ -197,12 +197,19 @@ def read_error(body: str) -> Said:
         return Said(message="a web page" if stripped.startswith("<") else stripped)
     error = obj(data, "error") or obj(data, "response", "error") or data
     message = text(error, "message") or text(data, "error") or text(data, "detail")
-    message = message or next((text(item, "msg") for item in objects(data, "detail")), "")
+    message = message or next((_misfit(item) for item in objects(data, "detail")), "")
     names = (text(error, "type"), text(error, "status"), text(obj(error, "innererror"), "code"))
     upstream = text(obj(error, "metadata"), "raw")  # OpenRouter: what the provider behind it said
     if upstream and upstream not in message:
         message = f"{message}: {upstream}"
     return Said(message=message, code=text(error, "code"), names=names, details=error)
+
+
+def _misfit(item: JsonObject) -> str:
+    """What pydantic says about one field of a request: where it is, and what is wrong with it."""
+    place = item.get("loc")
+    where = ".".join(map(str, place)) if isinstance(place, list) else ""
+    return f"{where}: {text(item, 'msg')}" if where else text(item, "msg")
 
 
 def _numbers(message: str) -> Iterator[int]:

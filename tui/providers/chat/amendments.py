@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tui.core.errors import ProviderError
 from tui.core.models import JsonObject
+from tui.providers.chat.request import short_id
 
 _REFUSALS = (400, 422)
 
@@ -20,6 +21,21 @@ def _renamed(old: str, new: str) -> Callable[[JsonObject], JsonObject]:
     return lambda body: {new if name == old else name: value for name, value in body.items()}
 
 
+def _with_short_ids(body: JsonObject) -> JsonObject:
+    return {**body, "messages": [_with_short_id(message) for message in body["messages"]]}
+
+
+def _with_short_id(message: JsonObject) -> JsonObject:
+    message = dict(message)
+    if "tool_call_id" in message:
+        message["tool_call_id"] = short_id(message["tool_call_id"])
+    if "tool_calls" in message:
+        message["tool_calls"] = [
+            {**call, "id": short_id(call["id"])} for call in message["tool_calls"]
+        ]
+    return message
+
+
 @dataclass(frozen=True, slots=True)
 class _Amendment:
     """``objection``: the words by which a server refuses ``key``, if it is in the request."""
@@ -29,8 +45,16 @@ class _Amendment:
     amend: Callable[[JsonObject], JsonObject]
 
 
+# A server may name an option for other reasons, such as that its value is too large.
+_REFUSED = (
+    r"unsupported|not (support|permit|allow|recogni)|unrecogni|unknown|unexpected|extra|invalid "
+    r"(param|arg|field)"
+)
+
+
 def _naming(key: str, amend: Callable[[JsonObject], JsonObject]) -> _Amendment:
-    return _Amendment(key, re.compile(rf"\b{key}\b"), amend)
+    words = rf"(?=.*\b{key}\b).*({_REFUSED})"
+    return _Amendment(key, re.compile(words, re.IGNORECASE | re.DOTALL), amend)
 
 
 _KNOWN = (
@@ -38,6 +62,8 @@ _KNOWN = (
     _naming("max_completion_tokens", _renamed("max_completion_tokens", "max_tokens")),
     _naming("max_tokens", _renamed("max_tokens", "max_completion_tokens")),
     _naming("parallel_tool_calls", _without("parallel_tool_calls")),
+    # Mistral takes ids of nine letters and digits only: calls of another model have longer ones.
+    _Amendment("messages", re.compile(r"tool call id", re.IGNORECASE), _with_short_ids),
 )
 
 

@@ -67,15 +67,16 @@ class CallsDecoder:
             for call in self._in_order()
         )
 
-    def delta(
-        self, wire: JsonObject, place: int, events: list[ProviderEvent], *, whole: bool = False
+    def deltas(
+        self, wires: list[JsonObject], events: list[ProviderEvent], *, whole: bool = False
     ) -> None:
-        """One item of ``tool_calls``; ``whole``: its arguments are all there are."""
-        call = self._find(wire, place)
-        call.said_id = call.said_id or text(wire, "id")
-        # Some servers want back what they attach to a call (signatures of the model's thoughts).
-        call.extra = obj(wire, "extra_content") or call.extra
-        self._take(call, obj(wire, "function") or wire, events, whole=whole)
+        """The items of one ``tool_calls``; ``whole``: their arguments are all there are."""
+        for place, wire in enumerate(wires):
+            call = self._find(wire, place if len(wires) > 1 else None, whole=whole)
+            call.said_id = call.said_id or text(wire, "id")
+            # Some servers want back what they attach to a call (signatures of thoughts).
+            call.extra = obj(wire, "extra_content") or call.extra
+            self._take(call, obj(wire, "function") or wire, events, whole=whole)
 
     def legacy(self, wire: JsonObject, events: list[ProviderEvent], *, whole: bool = False) -> None:
         """``function_call``: the one call of the protocol before tools."""
@@ -110,20 +111,20 @@ class CallsDecoder:
     def _in_order(self) -> list[_Call]:
         return sorted(self._calls, key=lambda call: call.place)
 
-    def _find(self, wire: JsonObject, place: int) -> _Call:
-        """By index; without one by id, else by its place in the list."""
-        call_id = text(wire, "id")
-        index = position(wire, -1)
+    def _find(self, wire: JsonObject, place: int | None, *, whole: bool) -> _Call:
+        """By index; without one by id, else by its place; alone in its list it is the last."""
+        call_id, index = text(wire, "id"), position(wire, -1)
         if index < 0 and call_id:
             same = next((call for call in self._calls if call.said_id == call_id), None)
             return same or self._new(len(self._calls))
-        index = place if index < 0 else index
+        if index < 0:
+            index = max(self._at, default=0) if place is None else place
         call = self._at.get(index)
         if call is None:
             return self._new(index)
-        named = text(obj(wire, "function") or wire, "name")
-        if named and call_id != call.said_id and parse_object(call.arguments.joined) is not None:
-            # A server that gives the same index to all its calls.
+        another = text(obj(wire, "function") or wire, "name") and call_id != call.said_id
+        if another and not whole and parse_object(call.arguments.joined) is not None:
+            # A server that gives all its calls the same index, or none.
             return self._new(index, place=len(self._calls))
         return call
 

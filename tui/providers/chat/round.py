@@ -54,23 +54,28 @@ class Round:
     def delta(self, delta: JsonObject, *, whole: bool = False) -> list[ProviderEvent]:
         """One ``delta``, or (``whole``) a ``message`` that says everything once more."""
         events: list[ProviderEvent] = []
-        thought, said = _content(delta)
-        self._say(PartKind.REASONING, self._thoughts.take(delta) + thought, events, whole=whole)
+        thoughts = Thoughts() if whole else self._thoughts
+        listed, said = _content(delta)
+        if thought := thoughts.take(delta) + listed:
+            self._thoughts = thoughts
+        self._say(PartKind.REASONING, thought, events, whole=whole)
         self._say(PartKind.TEXT, said, events, whole=whole)
         self._say(PartKind.REFUSAL, raw_text(delta, "refusal"), events, whole=whole)
         for annotation in objects(delta, "annotations"):
             part = self._part(PartKind.TEXT, events)
             events.append(AnnotationAdded(part_id=part.id, annotation=well_formed(annotation)))
-        for place, wire in enumerate(objects(delta, "tool_calls")):
+        if wires := objects(delta, "tool_calls"):
             self._end_thought(events)
-            self.calls.delta(wire, place, events, whole=whole)
+            self.calls.deltas(wires, events, whole=whole)
         if call := obj(delta, LEGACY):
             self.calls.legacy(call, events, whole=whole)
         return events
 
     def finish(self, *, complete: bool) -> list[ProviderEvent]:
         """Everything that is open ends here. Called again when something came after the end."""
-        events: list[ProviderEvent] = [_finished(part) for part in self._parts]
+        events: list[ProviderEvent] = [
+            _finished(part) for part in self._parts if not part.finished or part.final is not None
+        ]
         self.calls.finish(events)
         if self._opened:
             events.append(MessageFinished(message_id=self._message_id, complete=complete))
@@ -88,10 +93,13 @@ class Round:
             return
         if kind is not PartKind.REASONING:
             self._end_thought(events)
+        known = [part for part in self._parts if part.kind is kind]
+        if whole and known:
+            # Thoughts in several parts were shown as they came; the whole says no more.
+            known[0].final = str(well_formed(piece)) if len(known) == 1 else None
+            return
         part = self._part(kind, events)
-        if whole and part.text.joined:
-            part.final = str(well_formed(piece))
-        elif fresh := part.text.take(piece):
+        if fresh := part.text.take(piece):
             events.append(TextDelta(part_id=part.id, text=fresh))
 
     def _part(self, kind: PartKind, events: list[ProviderEvent]) -> _Part:
