@@ -96,7 +96,7 @@ class ResponsesPeer:
             "output": [],
             "background": body.get("background", False),
         }
-        if body["store"]:
+        if body.get("store", True):
             self.responses[response["id"]] = response
         return self.stream(response)
 

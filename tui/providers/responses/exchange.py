@@ -84,15 +84,16 @@ class StatelessExchange:
         body = encode_request(self._request, self._profile)
         body |= {"model": model, "input": self._input}
         refused = self._refused.get(model, frozenset())
-        try:
-            return await self._api.create(_stateless(body, refused))
-        except ProviderError as error:
-            more = refused | _unwanted(error)
-            if more == refused:
-                raise
-        opened = await self._api.create(_stateless(body, more))
-        self._refused[model] = more
-        return opened
+        while True:
+            try:
+                opened = await self._api.create(_stateless(body, refused))
+            except ProviderError as error:
+                if not (unwanted := _unwanted(error) - refused):
+                    raise
+                refused |= unwanted
+            else:
+                self._refused[model] = refused
+                return opened
 
     def _note(self) -> None:
         """Keep what came while the run waits for calls; forget it once nothing can go on."""
