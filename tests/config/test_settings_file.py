@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tui.config.settings_file import load_settings, profile_of
+from tui.config.presets import PRESETS
+from tui.config.settings_file import load_settings, parse_settings, profile_of, render_settings
 from tui.core.errors import ConfigError
+from tui.core.settings import Limits, Price, Profile, Settings
+
+_NAMES = st.sampled_from(
+    ["default_profile", "profiles", "limits", "sandbox", "x", "azure", "sandbox"]
+    + [field.name for kind in (Profile, Limits, Price) for field in fields(kind)]
+)
 
 
-def _load(tmp_path: Path, text: str) -> object:
+def _load(tmp_path: Path, text: str) -> Settings:
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     return load_settings(path)
@@ -100,3 +112,175 @@ def test_an_unknown_profile_names_the_near_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         profile_of(load_settings(tmp_path / "absent.toml"), "sandbix")
     assert caught.value.hint == "Did you mean 'sandbox'?"
+
+
+_MANY = """
+default_profile = "wrok"
+[profiles.work]
+protocol = "respones"
+read_timeout = "soon"
+api_key_env = "sk-abcdefgh12345678"
+key_command = "pass 'x"
+headers = { Authorization = 5 }
+prices = { m = { inptu = 3 }, n = 4, o = { input = -1 } }
+output_schema = "nowhere.json"
+[profiles.other]
+preset = "grok"
+connect_timeout = nan
+[limits]
+max_token = 3
+"""
+
+
+def test_all_mistakes_are_said_at_once_each_with_its_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, _MANY)
+    message = caught.value.message
+    for said in (
+        "default_profile is 'wrok', but there is no such profile. Did you mean 'work'?",
+        "profiles.work.protocol is 'respones', which is none of its values. Did you mean 'resp",
+        "profiles.work.read_timeout is 'soon', but has to be a number.",
+        "profiles.work.api_key_env has to be the name of an environment variable",
+        "profiles.work.key_command is no command that can be read.",
+        "profiles.work.headers.Authorization is [hidden], but has to be a text in quotes",
+        "profiles.work.prices.m.inptu is no setting. Did you mean 'input'?",
+        "profiles.work.prices.n is 4, but has to be a table.",
+        f"profiles.work.output_schema names {tmp_path / 'nowhere.json'}, but there is no such file",
+        "profiles.other.preset is 'grok', but there is no such preset. Did you mean 'groq'?",
+        "profiles.other.connect_timeout is nan, but has to be at least 0.1.",
+        "limits.max_token is no setting. Did you mean 'max_tokens'?",
+    ):
+        assert said in message, said
+    assert message.startswith("12 mistakes in ")
+    assert len(message.splitlines()) == 13
+    assert "sk-abcd" not in message
+
+
+def test_a_page_of_mistakes_stays_a_page(tmp_path: Path) -> None:
+    text = "[limits]\n" + "".join(f"a{number} = 1\n" for number in range(40))
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, text)
+    assert caught.value.message.endswith("and 28 more.")
+    assert len(caught.value.message.splitlines()) == 14
+
+
+def test_a_negative_price_and_a_key_in_the_file_are_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"prices.m.output is -1, but has to be at least 0"):
+        _load(tmp_path, "[profiles.x.prices.m]\noutput = -1")
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, "[profiles.x]\napi_key = 'sk-abcdefgh12345678'")
+    assert "profiles.x.api_key is no setting" in caught.value.message
+    assert "set-key" in caught.value.hint
+    assert "abcdefgh" not in caught.value.message + caught.value.hint
+
+
+def test_local_toml_goes_before_and_is_named_for_its_own_mistakes(tmp_path: Path) -> None:
+    local = tmp_path / "local.toml"
+    local.write_text(
+        "default_profile = 'b'\n[profiles.a]\nmodel = 'new'\n[ui]\ntheme = 'x'\n"
+        "[limits]\nmax_rounds = 3",
+        encoding="utf-8",
+    )
+    text = "default_profile = 'a'\n[profiles.a]\nmodel = 'old'\ninstructions = 'Hi'\n[profiles.b]\n"
+    settings = _load(tmp_path, text)
+    assert settings.default_profile == "b"
+    assert settings.limits.max_rounds == 3
+    a = settings.profiles["a"]
+    assert (a.model, a.instructions) == ("new", "Hi")
+
+    local.write_text("[profiles.a]\nread_timeout = 'soon'", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"^{local}: profiles.a.read_timeout is 'soon'"):
+        _load(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, text + "read_timeout = 'late'")
+    assert "config.toml: profiles.b.read_timeout is 'late'" in caught.value.message
+    assert "local.toml: profiles.a.read_timeout is 'soon'" in caught.value.message
+    local.write_text("a =\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"{local} is not valid TOML.*line 1"):
+        _load(tmp_path, text)
+
+
+def test_a_preset_supplies_what_is_not_given(tmp_path: Path) -> None:
+    text = (
+        "[profiles.fast]\npreset = 'groq'\nmodel = 'mine'\n[profiles.openai]\ninstructions = 'Hi'"
+    )
+    settings = _load(tmp_path, text)
+    fast, own, groq = settings.profiles["fast"], settings.profiles["openai"], PRESETS["groq"]
+    assert (fast.name, fast.model) == ("fast", "mine")
+    assert (fast.protocol, fast.base_url, fast.api_key_env) == (
+        groq.protocol,
+        groq.base_url,
+        groq.api_key_env,
+    )
+    assert (own.protocol, own.instructions, own.preset) == ("responses", "Hi", "openai")
+
+
+def test_a_preset_is_a_profile_without_any_configuration(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "absent.toml")
+    assert profile_of(settings, "groq") == PRESETS["groq"]
+    assert _load(tmp_path, "default_profile = 'ollama'").default_profile == "ollama"
+    with pytest.raises(ConfigError) as caught:
+        profile_of(settings, "olama")
+    assert caught.value.hint == "Did you mean 'ollama'?"
+
+
+def test_azure_has_an_address_of_ones_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="address of your resource") as caught:
+        profile_of(load_settings(tmp_path / "absent.toml"), "azure")
+    assert "profiles.azure.base_url" in caught.value.hint
+    with pytest.raises(ConfigError, match=r"profiles.work.base_url is missing"):
+        _load(tmp_path, "[profiles.work]\npreset = 'azure'")
+
+
+def test_json_output_becomes_a_response_format(tmp_path: Path) -> None:
+    schema = {"title": "A person", "type": "object", "additionalProperties": False}
+    (tmp_path / "person.json").write_text(json.dumps(schema), encoding="utf-8")
+    text = (
+        "[profiles.a]\noutput = 'json'\noptions = { seed = 1 }\n"
+        "[profiles.b]\noutput_schema = 'person.json'"
+    )
+    settings = _load(tmp_path, text)
+    assert settings.profiles["a"].options == {
+        "seed": 1,
+        "response_format": {"type": "json_object"},
+    }
+    assert settings.profiles["b"].options["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "A_person", "schema": schema, "strict": True},
+    }
+    again = _load(tmp_path, render_settings(settings))
+    assert again == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "is no JSON"), ("[1]", "is no JSON schema"), ("{}", "no JSON schema")]
+)
+def test_a_schema_has_to_be_one(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "s.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
+        _load(tmp_path, "[profiles.x]\noutput_schema = 's.json'")
+
+
+def test_prices_are_per_model(tmp_path: Path) -> None:
+    text = '[profiles.x.prices."gpt-5.5"]\ninput = 2\noutput = 8\ncached = 0.5'
+    prices = _load(tmp_path, text).profiles["x"].prices
+    assert prices == {"gpt-5.5": Price(input=2, output=8, cached=0.5)}
+
+
+_TOML = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(data=st.dictionaries(_NAMES, _TOML, max_size=4))
+def test_whatever_the_file_says_it_is_settings_or_sentences(data: dict[str, Any]) -> None:
+    try:
+        settings = parse_settings(data, Path("config.toml"))
+    except ConfigError as error:
+        said = error.message
+    else:
+        assert settings.default_profile in {**PRESETS, **settings.profiles}
+        said = ""
+    assert len(said.splitlines()) <= 14

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -153,7 +154,7 @@ _WANTED = {
 
 def dotted(key: KeyPath) -> str:
     """The key as TOML writes it."""
-    return ".".join(name if _BARE.fullmatch(name) else f'"{name}"' for name in key)
+    return ".".join(name if _BARE.fullmatch(name) else json.dumps(name) for name in key)
 
 
 def shown(key: KeyPath, value: Any) -> str:
