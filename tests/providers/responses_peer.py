@@ -1,4 +1,4 @@
-"""A scripted Responses server on loopback: real HTTP, responses are kept, the model reads a script."""
+"""A scripted Responses server on loopback: real HTTP, real state, a model that reads a script."""
 
 from __future__ import annotations
 

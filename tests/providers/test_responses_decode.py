@@ -405,7 +405,7 @@ def test_too_long_a_conversation_has_the_code_that_the_engine_acts_on(told: Told
 
 
 def test_what_the_response_says_of_itself_counts_more_than_the_event(told: Told) -> None:
-    response = {"id": "r", "status": "incomplete", "output": []}
+    response: Json = {"id": "r", "status": "incomplete", "output": []}
     response["incomplete_details"] = {"reason": "content_filter"}
     told.tell("response.completed", response=response)
     end = told.decoder.finish()
@@ -476,13 +476,13 @@ TYPES = st.sampled_from(
 ODD = st.one_of(st.none(), st.integers(-2, 3), st.text(max_size=3), json_values)
 CONTENT = st.fixed_dictionaries(
     {"type": st.sampled_from(["output_text", "refusal", "logs", "y"])},
-    optional={name: ODD for name in ("text", "refusal", "annotations", "stdout", "outcome")},
+    optional=dict.fromkeys(("text", "refusal", "annotations", "stdout", "outcome"), ODD),
 )
 ITEM = st.fixed_dictionaries(
     {"type": TYPES},
     optional={
-        **{name: ODD for name in ("id", "call_id", "name", "arguments", "action")},
-        **{name: st.one_of(st.lists(CONTENT), ODD) for name in ("content", "summary", "output")},
+        **dict.fromkeys(("id", "call_id", "name", "arguments", "action"), ODD),
+        **dict.fromkeys(("content", "summary", "output"), st.one_of(st.lists(CONTENT), ODD)),
     },
 )
 EVENT = st.fixed_dictionaries(
@@ -490,10 +490,8 @@ EVENT = st.fixed_dictionaries(
     optional={
         "item": st.one_of(ITEM, ODD),
         "response": st.one_of(st.fixed_dictionaries({"output": st.lists(ITEM)}), ODD),
-        **{
-            name: ODD
-            for name in ("output_index", "item_id", "delta", "content_index", "part", "annotation")
-        },
+        **dict.fromkeys(("output_index", "item_id", "delta"), ODD),
+        **dict.fromkeys(("content_index", "part", "annotation"), ODD),
     },
 )
 

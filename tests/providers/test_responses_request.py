@@ -179,7 +179,7 @@ def test_kept_items_go_back_as_they_came_with_their_answers() -> None:
 
 
 def test_reasoning_without_its_content_stays_with_the_server() -> None:
-    empty = {"type": "reasoning", "id": "r", "summary": [], "encrypted_content": None}
+    empty: Json = {"type": "reasoning", "id": "r", "summary": [], "encrypted_content": None}
     open_ = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "Hm."}]}
     assert sent_back([empty, open_]) == [open_]
 

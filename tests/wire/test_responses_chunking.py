@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_the_code_interpreter_shows_code_results_and_the_file_it_made() -> None:
         "(2, 12, 69868, 6.9868)",
         "(PosixPath('/mnt/data/roll2dice_sums_10000.csv'), True, 10000)",
     ]
-    assert str(text.text).startswith("Here’s a simulation of rolling two fair six-sided dice")
+    assert str(text.text).startswith("Here\u2019s a simulation of rolling two fair six-sided dice")
     assert [each["filename"] for each in text.annotations] == ["roll2dice_sums_10000.csv"]
 
 
@@ -171,7 +172,7 @@ def test_a_list_of_remote_tools_names_its_server() -> None:
     assert (listed.tool.origin, listed.tool.server) == (ToolOrigin.REMOTE_MCP, "zip1")
     names = [line.partition(":")[0] for line in str(listed.tool.output).splitlines()]
     assert names[:2] == ["create_short_url", "get_url_stats"]
-    assert str(text.text).startswith("I wasn’t able to create the short link")
+    assert str(text.text).startswith("I wasn\u2019t able to create the short link")
 
 
 @pytest.mark.parametrize("name", [*NAMES, *LLAMA])
@@ -179,7 +180,7 @@ def test_a_list_of_remote_tools_names_its_server() -> None:
 def test_cut_anywhere_it_gives_the_same_transcript(name: str, cuts: list[float]) -> None:
     stream = recorded(name)
     at = sorted({0, len(stream), *(int(cut * len(stream)) for cut in cuts)})
-    chunks = [stream[a:b] for a, b in zip(at, at[1:], strict=False)]
+    chunks = [stream[a:b] for a, b in pairwise(at)]
     # Equal events fold to equal transcripts, so the fold itself is made once (below).
     assert sse(chunks) == sse([stream])
 
@@ -200,7 +201,7 @@ def test_ended_anywhere_it_is_a_prefix_and_says_so(name: str, cut: float) -> Non
     whole, part = folded(name), Fold(events)
     # Straight from the raw events: half a last word is none.
     last = [each for each in events if each.name == "response.completed"]
-    is_whole = bool(last) and (last[0].terminated or last[0].data.endswith("}}"))
+    is_whole = bool(last) and last[0].data.count("{") == last[0].data.count("}")
     assert part.end == whole.end if is_whole else part.end.outcome is Outcome.TRUNCATED
     for part_id, found in part.transcript.parts.items():
         known = whole.transcript.parts[part_id]

@@ -14,7 +14,8 @@ from tui.core.events import (
 from tui.core.models import JsonObject, Outcome, RunId, Usage
 from tui.providers import words
 from tui.providers.fields import count, obj, objects, parse_object, text
-from tui.providers.responses.parts import CHANNELS, ResponseParts
+from tui.providers.responses.channels import CHANNELS
+from tui.providers.responses.parts import ResponseParts
 
 _STATES = frozenset(
     {"created", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled"}
