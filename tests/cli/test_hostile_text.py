@@ -48,7 +48,7 @@ _PRESSES = 200  # of a key, until what it leads to is on screen
 # Escape as terminals send it that say which key it is; the bare byte needs silence behind it.
 _ESC, _CTRL_O, _CTRL_P, _CTRL_Q, _CTRL_T = "\x1b[27u", "\x0f", "\x10", "\x11", "\x14"
 _CTRL_END = "\x1b[1;5F"
-_F2, _F4, _F6, _F7, _F8 = "\x1bOQ", "\x1bOS", "\x1b[17~", "\x1b[18~", "\x1b[19~"
+_ALT_R, _F4, _F6, _F7, _F8 = "\x1br", "\x1bOS", "\x1b[17~", "\x1b[18~", "\x1b[19~"
 _UP, _HOME, _END, _PAGE_UP, _PAGE_DOWN = "\x1b[A", "\x1b[H", "\x1b[F", "\x1b[5~", "\x1b[6~"
 # What a file and an argument can hold: no surrogates, no U+0000.
 _ARGUMENT = tagged("Zargument").encode("utf-8", "replace").decode().replace("\0", "")
@@ -156,7 +156,7 @@ def _walk(terminal: Terminal, *, wide: bool) -> None:
     _seek(terminal, (*[_UP] * 24, _END), "Zevent", "Zdata")
     _step(terminal, "c")
     _step(terminal, _ESC)
-    _open(terminal, _F2, "Title of this thread")
+    _open(terminal, _ALT_R, "Title of this thread")
     _open(terminal, _CTRL_P, "Search")
     if not wide:
         _open(terminal, _CTRL_T, "Threads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ from tui.core.models import (
     RunId,
     ThreadId,
     ThreadSummary,
+    ToolOrigin,
     ToolRef,
     ToolSpec,
     WireEvent,
@@ -46,7 +48,8 @@ Command = SendMessage | RetryRun | tuple[str, ...]
 class FakeBackend:
     """All five services. ``commands`` records what the screen asked for, in order.
 
-    ``fail[name]`` makes the service method of that name raise, until it is removed.
+    ``fail[name]`` makes the service method of that name raise, until it is removed;
+    ``fail["models NAME"]`` that for one profile, which ``slow`` makes wait.
     """
 
     def __init__(self) -> None:
@@ -67,6 +70,7 @@ class FakeBackend:
         self.more_profiles: tuple[ProfileInfo, ...] = ()
         self.discovered: tuple[ProfileInfo, ...] = ()
         self.offered: dict[str, tuple[ModelInfo, ...]] = {}
+        self.slow: dict[str, asyncio.Event] = {}
         self.defaults: list[tuple[str, str]] = []
         self._logs: dict[ThreadId, list[Envelope]] = defaultdict(list)
         self._wire: dict[RunId, list[WireEvent]] = defaultdict(list)
@@ -184,12 +188,14 @@ class FakeBackend:
         )
         return message_id
 
-    def begin(self, thread: ThreadId, run: RunId) -> FakeRun:
+    def begin(
+        self, thread: ThreadId, run: RunId, *, profile: str = "sandbox", model: str = "sandbox-1"
+    ) -> FakeRun:
         """A run that answers the thread's last message."""
         leaf = Transcript(thread).apply_all(self._logs[thread]).leaf_id
         assert leaf is not None
         self._run_thread[run] = thread
-        self.emit(thread, e.RunStarted(parent_id=leaf, profile="sandbox", model="sandbox-1"), run)
+        self.emit(thread, e.RunStarted(parent_id=leaf, profile=profile, model=model), run)
         self.emit(thread, e.TurnStarted(round=1), run)
         return FakeRun(self, thread, run)
 
@@ -363,6 +369,9 @@ class FakeBackend:
 
     async def models(self, profile: str) -> Sequence[ModelInfo]:
         self._check("models")
+        self._check(f"models {profile}")
+        if profile in self.slow:
+            await self.slow[profile].wait()
         return self.offered.get(profile, ())
 
     async def make_default(self, profile: str, model: str = "") -> None:
@@ -424,10 +433,18 @@ class FakeRun:
             self.emit(e.PartFinished(part_id=part_id))
         return part_id
 
-    def call(self, name: str, *fragments: str, end: bool = True) -> str:
+    def call(
+        self,
+        name: str,
+        *fragments: str,
+        end: bool = True,
+        origin: ToolOrigin = ToolOrigin.CLIENT,
+        server: str | None = None,
+    ) -> str:
         """A tool call from these argument fragments; its call id is its part id with ``c``."""
         call_id = f"{self.id}-c{self._parts}"
-        part_id = self.part(PartKind.TOOL_CALL, ToolRef(name=name, call_id=call_id))
+        tool = ToolRef(name=name, call_id=call_id, origin=origin, server=server)
+        part_id = self.part(PartKind.TOOL_CALL, tool)
         for fragment in fragments:
             self.emit(e.ArgumentsDelta(part_id=part_id, fragment=fragment))
         if end:

@@ -277,7 +277,7 @@ async def elsewhere(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
 
 async def lighter(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """The bar about an interrupted answer, and a private frame, in the other theme."""
-    await pilot.press("f3")
+    await pilot.press("f12")
 
 
 async def failed(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
@@ -325,7 +325,7 @@ async def inspector_overlay(pilot: Pilot[Leaving], backend: FakeBackend) -> None
 
 async def light(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     """The other theme."""
-    await pilot.press("f3")
+    await pilot.press("f12")
     assert pilot.app.theme == themes.LIGHT
 
 

@@ -156,7 +156,7 @@ async def test_the_run_that_is_inspected_stays_inspected() -> None:
         run.finish()
     async with running(backend) as pilot:
         await until(pilot, lambda: "tool_of_run_2" in text_of(pilot, "#inspector"))
-        await pilot.press("alt+left")
+        await pilot.press("f6", "left_square_bracket")
         await until(pilot, lambda: "tool_of_run_1" in text_of(pilot, "#inspector"))
         backend.reload("t1")
         await settle(pilot)

@@ -95,7 +95,7 @@ async def test_leaving_it_closes_it() -> None:
         await until(pilot, lambda: backend.commands == [("leave", "t1")])
         await until(pilot, lambda: not bar(pilot))
         assert "half an ans" in text_of(pilot, "#log")
-        await pilot.press("f8")
+        await pilot.press("f9")
         await until(pilot, lambda: "No tool call waits" in status(pilot))
 
 

@@ -106,7 +106,7 @@ async def test_a_title_of_a_megabyte() -> None:
         run.backend.emit("t", e.ThreadChanged(title=title))
         run.backend.add_thread("t", title)
         await _shows(pilot, lambda: "T␛⟨U+202E⟩ T␛" in text_of(pilot, "#threads"))
-        await pilot.press("f2")
+        await pilot.press("alt+r")
         await _shows(pilot, lambda: "Title of this thread" in screen_text(pilot))
         await pilot.press("x")
         await pilot.press("escape")

@@ -268,7 +268,7 @@ async def test_a_message_can_be_sent_from_the_palette() -> None:
 async def test_the_theme_is_switched_and_remembered() -> None:
     backend = FakeBackend()
     async with running(backend) as pilot:
-        await pilot.press("f3")
+        await pilot.press("f12")
         assert pilot.app.theme == themes.LIGHT
     assert backend.remembered["theme"] == themes.LIGHT
     async with running(backend) as pilot:
@@ -302,10 +302,10 @@ async def test_earlier_runs_can_be_inspected_by_key() -> None:
     run.call("roll_dice", '{"sides": 20}')
     async with running(backend) as pilot:
         await until(pilot, lambda: "roll_dice" in text_of(pilot, "#inspector"))
-        await pilot.press("alt+left")
+        await pilot.press("f6", "left_square_bracket")
         await until(pilot, lambda: "current_time" in text_of(pilot, "#inspector"))
         assert "Run 1 of 2" in text_of(pilot, "#inspector")
-        await pilot.press("alt+right")
+        await pilot.press("right_square_bracket")
         await until(pilot, lambda: "roll_dice" in text_of(pilot, "#inspector"))
         backend.say("t1", "and again")
         third = backend.begin("t1", "r3")

@@ -160,7 +160,7 @@ async def test_a_wait_before_a_retry_is_visible_and_goes_away() -> None:
     backend, run = in_thread()
     async with running(backend) as pilot:
         run.emit(e.RetryScheduled(attempt=1, delay=4.0, reason="The server is busy."))
-        await until(pilot, lambda: "Trying again in 4.00 s" in log(pilot))
+        await until(pilot, lambda: "Trying again in 4 s" in log(pilot))
         assert "Waiting to try again" in status(pilot)
         run.emit(e.TurnStarted(round=1))
         await until(pilot, lambda: "Trying again" not in log(pilot))

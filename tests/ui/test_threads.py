@@ -143,13 +143,13 @@ async def test_rename_by_key() -> None:
     backend = three()
     backend.remembered["thread"] = "t1"
     async with running(backend) as pilot:
-        await pilot.press("f2")
+        await pilot.press("alt+r")
         await until(pilot, lambda: "Title of this thread" in screen_text(pilot))
         await pilot.press("ctrl+u", *"Better", "enter")
         await until(pilot, lambda: "Better" in text_of(pilot, "#chat"))
         assert ("rename", "t1", "Better") in backend.commands
         assert "Better" in listed(pilot)[0] + listed(pilot)[1]
-        await pilot.press("f2", "escape")
+        await pilot.press("alt+r", "escape")
         await settle(pilot)
         assert len(backend.commands) == 1
 
@@ -174,7 +174,7 @@ async def test_a_title_that_is_pasted_cannot_steer_the_terminal() -> None:
     backend = three()
     backend.remembered["thread"] = "t1"
     async with running(backend) as pilot:
-        await pilot.press("f2")
+        await pilot.press("alt+r")
         await until(pilot, lambda: "Title of this thread" in screen_text(pilot))
         pilot.app.post_message(events.Paste("\x9b31m\x1b[2J\u202eXYZ\rsecond line"))
         await until(pilot, lambda: "XYZ" in screen_text(pilot))
@@ -183,7 +183,7 @@ async def test_a_title_that_is_pasted_cannot_steer_the_terminal() -> None:
 
 async def test_a_thread_without_messages_has_nothing_to_rename() -> None:
     async with running(FakeBackend()) as pilot:
-        await pilot.press("f2")
+        await pilot.press("alt+r")
         await until(pilot, lambda: "no messages yet" in status(pilot))
 
 

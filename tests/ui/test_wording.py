@@ -155,7 +155,9 @@ def test_success_needs_no_words_but_notices_do() -> None:
 def test_a_retry_is_told_while_it_is_waited_for() -> None:
     run = make_run(retry=RetryScheduled(attempt=2, delay=3.0, reason="Too many requests."))
     (line,) = wording.outcome_lines(run)
-    assert "3.00 s" in line[1]
+    assert "in 3 s" in line[1]
+    ((_, later),) = wording.outcome_lines(run, wait=61.2)
+    assert "in 1:02 (attempt 2)" in later
     assert "attempt 2" in line[1]
     assert "Too many requests." in line[1]
 

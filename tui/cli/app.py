@@ -77,7 +77,10 @@ class _AppProcess:
         self._over = threading.Event()
         self._is_bounded = False
         self._app = TickertapeApp(
-            self._connect, preferences=preferences_of(context.paths), on_crash=self._crashed
+            self._connect,
+            preferences=preferences_of(context.paths),
+            words_per_second=lambda: context.settings.display.words_per_second,
+            on_crash=self._crashed,
         )
 
     def run(self) -> int:

@@ -20,7 +20,6 @@ from tui.core.models import (
     MessageId,
     PartId,
     PartKind,
-    Role,
     RunId,
     RunState,
     ThreadId,
@@ -61,11 +60,6 @@ class Transcript:
             found[at] = message
             at = message.parent_id
         return list(reversed(found.values()))
-
-    def answers(self, message_id: MessageId) -> list[Message]:
-        """The first messages of all answers to a message, in order of arrival."""
-        below = (each for each in self.messages.values() if each.parent_id == message_id)
-        return [message for message in below if message.role is not Role.USER]
 
     def newest_below(self, message_id: MessageId) -> MessageId:
         """The message that came last on the branches that go through this one."""

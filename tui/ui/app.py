@@ -38,8 +38,9 @@ class TickertapeApp(App[Leaving]):
 
     ``connect`` gives the five services; it runs after the first frame, may take its time, and may
     raise TickertapeError, which is shown. ``now`` gives seconds since the epoch. ``preferences``,
-    when they can be had early, save the first frame from the wrong theme. ``on_crash`` is told of
-    whatever nobody handled; the app then ends with return code 1, and prints nothing itself.
+    when they can be had early, save the first frame from the wrong theme. Answers appear at
+    ``words_per_second`` at most (0: as they come); that is asked when all is connected. ``on_crash``
+    is told of whatever nobody handled; the app then ends with return code 1, and prints nothing.
     """
 
     TITLE = "Tickertape"
@@ -55,13 +56,14 @@ class TickertapeApp(App[Leaving]):
         *,
         now: Callable[[], float] = time.time,
         preferences: Preferences | None = None,
+        words_per_second: Callable[[], float] = float,
         on_crash: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
         super().__init__()
         self._on_crash = on_crash
         self._running_on: asyncio.AbstractEventLoop | None = None
         self._door = LineDoor()
-        self._main = MainScreen(connect, now)
+        self._main = MainScreen(connect, now, words_per_second)
         for theme in themes.THEMES:
             self.register_theme(theme)
         wanted = preferences.get("theme") if preferences is not None else ""

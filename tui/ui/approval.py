@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.core.models import CallId, RunId
+from tui.core.models import CallId, RunId, ToolOrigin
 from tui.core.sanitise import sanitise
 from tui.core.thread import ToolCall
 from tui.ui import wording
@@ -50,7 +50,7 @@ class ApprovalBar(Vertical):
         self._call: ToolCall | None = None
         self._answered: set[tuple[RunId, CallId]] = set()
         self._head = Static(markup=False, classes="head")
-        self._note = Static(_GOES_ON, markup=False, classes="note")
+        self._note = Static(markup=False, classes="note")
         self._arguments = Static(markup=False)
 
     def compose(self) -> ComposeResult:
@@ -70,11 +70,17 @@ class ApprovalBar(Vertical):
 
         ``interrupted``: their run was, and goes on with the decision.
         """
-        self._note.display = interrupted
         keys = {(call.run_id, call.call_id) for call in waiting}
         self._answered &= keys
         left = [call for call in waiting if (call.run_id, call.call_id) not in self._answered]
         self._show_call(left[0] if left else None, len(left))
+        self._show_note(interrupted=interrupted)
+
+    def _show_note(self, *, interrupted: bool) -> None:
+        notes = [_place(self._call)] if self._call is not None else []
+        notes += [_GOES_ON] if interrupted else []
+        self._note.update("\n".join(filter(None, notes)))
+        self._note.display = any(notes)
 
     def _show_call(self, call: ToolCall | None, waiting: int) -> None:
         self.display = call is not None
@@ -111,6 +117,14 @@ class ApprovalBar(Vertical):
         call = self._call
         self._answered.add((call.run_id, call.call_id))
         self.post_message(self.Answered(call.run_id, call.call_id, approved=approved))
+
+
+def _place(call: ToolCall) -> str:
+    """Where the call runs, if that is not here."""
+    if call.origin is ToolOrigin.CLIENT:
+        return ""
+    server = f" {wording.one_line(call.server, 60)}" if call.server else ""
+    return f"It runs at the provider's server{server}, not on this machine."
 
 
 def _arguments_text(call: ToolCall) -> Content:

@@ -58,6 +58,20 @@ COMMANDS: tuple[Command, ...] = (
         help="What is written in the composer; Enter does the same there",
     ),
     Command(
+        action="choose_model",
+        title="Choose profile and model",
+        help="Which model answers in this thread from now on; the history goes along",
+        keys="f2",
+        priority=True,
+    ),
+    Command(
+        action="use_found",
+        title="Use what was found",
+        help="Talk to the first model found on this machine, in new threads too",
+        keys="f3",
+        priority=True,
+    ),
+    Command(
         action="new_thread",
         title="New thread",
         help="Begin a conversation; the one on screen goes on",
@@ -129,7 +143,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         action="approve",
         title="Approve the tool call, or go on",
-        help="Let the tool call that waits run; without one, go on with what was interrupted",
+        help="Let the tool call that waits run; without one, go on with what ended too early",
         keys="f8",
         priority=True,
     ),
@@ -145,6 +159,25 @@ COMMANDS: tuple[Command, ...] = (
         title="Try again",
         help="Answer the last message once more, as a new branch",
         keys="f5,ctrl+r",
+        priority=True,
+    ),
+    Command(
+        action="continue_answer",
+        title="Continue the answer",
+        help="Ask for the rest of an answer that ended too early",
+    ),
+    Command(
+        action="earlier_answer",
+        title="Earlier answer",
+        help="After trying again: show the answer before this one to the same message",
+        keys="alt+left",
+        priority=True,
+    ),
+    Command(
+        action="later_answer",
+        title="Later answer",
+        help="Show the answer after this one to the same message",
+        keys="alt+right",
         priority=True,
     ),
     Command(
@@ -165,8 +198,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         action="rename_thread",
         title="Rename this thread",
-        help="Give the thread on screen another title",
-        keys="f2",
+        help="Give the thread on screen another title; r does so in the list of threads",
+        keys="alt+r",
         priority=True,
     ),
     Command(
@@ -200,7 +233,7 @@ COMMANDS: tuple[Command, ...] = (
         action="toggle_theme",
         title="Light or dark",
         help="Switch between the light and the dark theme",
-        keys="f3",
+        keys="f12",
         priority=True,
     ),
     Command(
@@ -233,14 +266,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         action="previous_run",
         title="Inspect an earlier run",
-        help="Show the run before this one in the inspector",
-        keys="alt+left",
+        help="Show the run before this one in the inspector; [ does so there",
     ),
     Command(
         action="next_run",
         title="Inspect a later run",
-        help="Show the run after this one in the inspector",
-        keys="alt+right",
+        help="Show the run after this one in the inspector; ] does so there",
     ),
     Command(
         action="insert_example",

@@ -19,6 +19,8 @@ from tui.core.models import (
 )
 from tui.core.services import ProfileInfo, RetryRun, SendMessage, Services
 from tui.core.thread import Run
+from tui.ui.models import Models
+from tui.ui.pace import Pace
 from tui.ui.session import OpenThread, new_id, private_id
 
 # More threads than this are found by search, not by scrolling.
@@ -30,15 +32,18 @@ _PENDING = (ToolState.WAITING, ToolState.APPROVAL, ToolState.INTERRUPTED)
 class Desk:
     """One open thread and the services around it. Everything may raise TickertapeError.
 
-    ``wake`` is called from any thread when a feed has something.
+    ``wake`` is called from any thread when a feed has something. Answers appear at
+    ``words_per_second`` at most (0: as they come).
     """
 
-    def __init__(self, services: Services, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, services: Services, wake: Callable[[], None], *, words_per_second: float = 0
+    ) -> None:
         self._services = services
         self._wake = wake
-        self.thread = OpenThread(new_id(), stored=False)
-        self.profile: ProfileInfo | None = None
-        self._profiles: dict[str, ProfileInfo] = {}
+        self._words_per_second = words_per_second
+        self.models = Models(services.catalog)
+        self.thread = self._new_thread(new_id(), stored=False)
         self.changes: Feed[ThreadSummary] = services.library.watch()
         self.changes.notify(wake)
         self.storage: Feed[Problem | None] = services.library.storage()
@@ -52,22 +57,24 @@ class Desk:
 
     async def start(self) -> Sequence[ThreadSummary]:
         """Learn the profiles, the default first; returns the threads there are."""
-        profiles = await self._services.catalog.profiles()
-        self._profiles = {profile.name: profile for profile in profiles}
-        self.profile = profiles[0] if profiles else None
+        await self.models.start()
         return await self._services.library.threads(LISTED)
 
     # --- threads ---------------------------------------------------------------------------
 
     def begin_thread(self, *, private: bool = False) -> None:
         """An empty thread that exists nowhere until its first message."""
-        self.put(OpenThread(private_id() if private else new_id(), stored=False))
+        self.put(self._new_thread(private_id() if private else new_id(), stored=False))
 
     async def find_thread(self, thread_id: ThreadId) -> OpenThread:
         """A stored thread, followed from now on: ``put`` it on the desk or close it."""
-        thread = OpenThread(thread_id, stored=True)
+        thread = self._new_thread(thread_id, stored=True)
         await self._follow(thread)
         return thread
+
+    def _new_thread(self, thread_id: ThreadId, *, stored: bool) -> OpenThread:
+        pace = Pace(self._words_per_second) if self._words_per_second else None
+        return OpenThread(thread_id, stored=stored, pace=pace)
 
     def put(self, thread: OpenThread) -> None:
         """Put a thread on the desk in place of the one that is there."""
@@ -79,7 +86,7 @@ class Desk:
 
         An embedded model ended with its process; what is left is to send it the calls' outputs.
         """
-        profile = self._profiles.get(run.profile, self.profile)
+        profile = self.models.profile(run.profile)
         if profile is None or not profile.embedded:
             return True
         return any(each.state in _PENDING for each in self.thread.transcript.calls_of(run.id))
@@ -100,6 +107,27 @@ class Desk:
         """Remove a thread for good."""
         await self._services.library.delete(thread_id)
 
+    # --- models ----------------------------------------------------------------------------
+
+    @property
+    def target(self) -> ProfileInfo | None:
+        """Where messages of the open thread go: its profile, with the model that it uses."""
+        transcript = self.thread.transcript
+        if transcript.profile:
+            return self.models.target(transcript.profile, transcript.model)
+        return self.models.target(*self.thread.chosen)
+
+    async def use(self, thread: OpenThread, profile: str, model: str) -> None:
+        """Messages of this thread go there from now on; of a new one, from the first."""
+        if thread.stored:
+            await self._services.conversations.use(thread.id, profile, model)
+        else:
+            thread.chosen = profile, model
+
+    async def select(self, message_id: MessageId) -> None:
+        """Show the branch of the open thread that goes through this message."""
+        await self._services.conversations.select(self.thread.id, message_id)
+
     # --- runs ------------------------------------------------------------------------------
 
     async def prepare(self, thread: OpenThread) -> bool:
@@ -111,8 +139,15 @@ class Desk:
 
     async def send(self, thread: OpenThread, text: str) -> None:
         """Send a message in this thread, creating it if it is new; it waits for a run's end."""
+        profile, model = (None, None) if thread.stored else thread.chosen
         command = SendMessage(
-            thread_id=thread.id, message_id=new_id(), run_id=new_id(), text=text, queue=True
+            thread_id=thread.id,
+            message_id=new_id(),
+            run_id=new_id(),
+            text=text,
+            profile=profile or None,
+            model=model or None,
+            queue=True,
         )
         await self._services.conversations.send(command)
         thread.stored = True

@@ -21,8 +21,9 @@ from tui.ui.commands import BINDINGS, COMMANDS
 from tui.ui.composer import Composer
 from tui.ui.dialogs import ConfirmScreen, KeyGroup, KeysScreen, LineScreen
 from tui.ui.leaving import Leaving
+from tui.ui.model_screen import ModelScreen
+from tui.ui.picker import PickerScreen
 from tui.ui.quitting import QuitChoice, QuitScreen
-from tui.ui.run_screen import RunScreen
 from tui.ui.screen import Connect
 from tui.ui.threads.pane import MARKS, ThreadsPane
 from tui.ui.welcome import EXAMPLE
@@ -34,13 +35,15 @@ _UNSENT = "This text cannot be saved: quit and lose it?"
 _QUITS_LATER = "Quits when the answers are done; Esc stays."
 
 
-class MainScreen(RunScreen):
+class MainScreen(ModelScreen):
     """The screen of the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
 
-    def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
-        super().__init__(connect, now)
+    def __init__(
+        self, connect: Connect, now: Callable[[], float], words_per_second: Callable[[], float]
+    ) -> None:
+        super().__init__(connect, now, words_per_second)
         self._asks_about_quitting = False
         self._quits_later = False
 
@@ -259,6 +262,7 @@ class MainScreen(RunScreen):
             ("tab", "Next field"),
         ]
         yield "Everywhere", [*everywhere, *more]
+        yield "Which model answers (F2)", self._keys_of(PickerScreen)
         yield "Composer", self._keys_of(Composer)
         yield "Conversation", self._keys_of(ChatLog) + self._keys_of(ChatView)
         yield "Tool call that waits", self._keys_of(ApprovalBar)

@@ -20,6 +20,7 @@ from tui.ui.pane_screen import PaneScreen
 from tui.ui.screen import Connect
 from tui.ui.session import OpenThread
 
+_CONTINUE = "Continue exactly where you stopped, without repeating anything."
 _STARTING = "Still starting; the message goes out as soon as it can."
 _NOT_STARTED = "Tickertape could not start; see above. Your text stays here."
 _ENDED = "Its model ended with Tickertape: F5 tries again, F9 leaves it."
@@ -28,8 +29,10 @@ _ENDED = "Its model ended with Tickertape: F5 tries again, F9 leaves it."
 class RunScreen(PaneScreen):
     """Everything about the open thread's messages and runs."""
 
-    def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
-        super().__init__(connect, now)
+    def __init__(
+        self, connect: Connect, now: Callable[[], float], words_per_second: Callable[[], float]
+    ) -> None:
+        super().__init__(connect, now, words_per_second)
         self._first_text = ""  # sent while everything started
         self._not_sending = asyncio.Event()
         self._not_sending.set()
@@ -171,6 +174,7 @@ class RunScreen(PaneScreen):
         self._later(self._attempt(self._desk.cancel(run.id)), "run")
 
     def _escape_in_composer(self) -> None:
+        self._hurry()
         run = None if self._desk is None else self._desk.thread.active_run()
         if run is None:
             return
@@ -184,6 +188,29 @@ class RunScreen(PaneScreen):
     def _say_nothing(self) -> None:
         self._armed = None
         super()._say_nothing()
+
+    def _hurry(self) -> None:
+        """Show at once what only waits for its time."""
+        if self._desk is not None and (pace := self._desk.thread.pace) is not None:
+            pace.hurry()
+            self._take_news(self._desk)
+            self._wake()
+
+    def action_continue_answer(self) -> None:
+        """Ask for the rest of an answer that ended too early."""
+        desk = self._desk
+        if desk is None or desk.thread.partial_run() is None:
+            self._say("No answer ended too early here.")
+        elif self._not_sending.is_set():
+            self._not_sending.clear()
+            self._chat.follow()
+            self._later(self._continue(desk), "send")
+
+    async def _continue(self, desk: Desk) -> None:
+        try:
+            await self._attempt(desk.send(desk.thread, _CONTINUE))
+        finally:
+            self._not_sending.set()
 
     def action_resume_run(self) -> None:
         """Go on with the interrupted run."""
@@ -220,9 +247,11 @@ class RunScreen(PaneScreen):
     # --- decisions -------------------------------------------------------------------------
 
     def action_approve(self) -> None:
-        """Let the call in the bar run, or go on with what was interrupted."""
+        """Let the call in the bar run, or go on with what was interrupted or ended too early."""
         if self._interrupted.run_id is not None:
             self.action_resume_run()
+        elif self._desk is not None and self._desk.thread.partial_run() is not None:
+            self.action_continue_answer()
         else:
             self._answer(True)
 

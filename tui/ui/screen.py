@@ -20,7 +20,7 @@ from tui.ui.layout_screen import LayoutScreen
 from tui.ui.leaving import Unsaved
 from tui.ui.panes import SIDES
 from tui.ui.session import NEW_DRAFT, OpenThread
-from tui.ui.welcome import startup_problem, welcome
+from tui.ui.welcome import Welcome, startup_problem
 
 Connect = Callable[[], Awaitable[Services]]
 
@@ -31,9 +31,12 @@ _NOTICE_SECONDS = 60
 class ThreadScreen(LayoutScreen):
     """Everything but the keys (see ``MainScreen``): connecting, threads, frames, status."""
 
-    def __init__(self, connect: Connect, now: Callable[[], float]) -> None:
+    def __init__(
+        self, connect: Connect, now: Callable[[], float], words_per_second: Callable[[], float]
+    ) -> None:
         super().__init__(now)
         self._connect = connect
+        self._words_per_second = words_per_second
         self._now = now
         self._desk: Desk | None = None
         self._clock: FrameClock | None = None
@@ -41,11 +44,13 @@ class ThreadScreen(LayoutScreen):
         self._cannot_start = False
         self._drafts: Drafts | None = None
         self._seconds: Timer | None = None
+        self._welcome = Welcome()
+        self._next_words: Timer | None = None
 
     def on_mount(self) -> None:
         """Paint first; everything that takes time begins after the first frame."""
         self._clock = FrameClock(lambda: self.call_next(self._frame))
-        self._seconds = self.set_interval(1, self._sync_state, pause=True)
+        self._seconds = self.set_interval(1, self._second_passed, pause=True)
         self.set_interval(60, self._threads.redraw_times)
         self._arrange_panes()
         self._composer.focus()
@@ -72,7 +77,7 @@ class ThreadScreen(LayoutScreen):
     async def _connect_services(self) -> None:
         try:
             services = await self._connect()
-            desk = Desk(services, self._wake)
+            desk = Desk(services, self._wake, words_per_second=self._words_per_second())
             await self._start_desk(desk)
         except TickertapeError as error:
             self._place, self._cannot_start = "Not started", True
@@ -86,6 +91,7 @@ class ThreadScreen(LayoutScreen):
             desk.close()
             raise
         self._desk = desk
+        self._inspector.tell_costs(desk.models.cost_of)
         self._drafts = Drafts(desk, self._composer, spawn=self._run_apart, complain=self._complain)
         self._restore_choices(desk)
         self._wake()
@@ -157,10 +163,21 @@ class ThreadScreen(LayoutScreen):
             return
         thread = desk.thread
         self._composer.mark_private(thread.private)
-        self._chat.show(thread.transcript, welcome(desk.profile, private=thread.private))
+        self._chat.show(thread.transcript, self._new_welcome(desk))
         self._threads.set_current(thread.id)
         self._sync_state()
         self._show_run(thread, thread.latest_run())
+
+    def _new_welcome(self, desk: Desk) -> Welcome:
+        self._welcome = Welcome(private=desk.thread.private)
+        self._refresh_welcome()
+        return self._welcome
+
+    def _refresh_welcome(self) -> None:
+        if self._desk is not None:
+            target = self._desk.target
+            offers = target is None or target.embedded
+            self._welcome.tell(target, self._desk.models.found if offers else ())
 
     def _show_run(self, thread: OpenThread, run: Run | None) -> None:
         self._inspector.show(thread.transcript, run.id if run else None, None)
@@ -171,7 +188,7 @@ class ThreadScreen(LayoutScreen):
     def _show_again(self, desk: Desk) -> None:
         """The open thread could not be followed step by step; the reader stays where they are."""
         thread, runs = desk.thread, desk.thread.transcript.runs
-        self._chat.show_again(thread.transcript, welcome(desk.profile, private=thread.private))
+        self._chat.show_again(thread.transcript, self._new_welcome(desk))
         self._show_run(thread, runs.get(self._inspector.run_id or "") or thread.latest_run())
 
     def _inspect(self, run_id: RunId) -> None:
@@ -241,6 +258,14 @@ class ThreadScreen(LayoutScreen):
         self._take_storage(desk.storage.drain())
         for item in desk.thread.drain():
             self._take(item, desk)
+        pace = desk.thread.pace
+        if pace is not None and (wait := pace.wait) is not None:
+            self._wake_in(wait)
+
+    def _wake_in(self, seconds: float) -> None:
+        if self._next_words is not None:
+            self._next_words.stop()
+        self._next_words = self.set_timer(seconds, self._wake)
 
     def _take_summaries(self, desk: Desk) -> None:
         for summary in desk.changes.drain():
@@ -268,6 +293,10 @@ class ThreadScreen(LayoutScreen):
         self._chat.apply(item)
         self._inspector.apply(item)
 
+    def _second_passed(self) -> None:
+        self._chat.tick(self._now())
+        self._sync_state()
+
     def _sync_state(self) -> None:
         desk = self._desk
         if desk is None:
@@ -278,10 +307,15 @@ class ThreadScreen(LayoutScreen):
         self._chat.set_title(wording.thread_title(thread.transcript.title, private=thread.private))
         self._ask_about(desk)
         self._queue.show(thread.queue(), answering=thread.active_run() is not None)
-        told = wording.run_state(run, self._now(), elsewhere=self._is_elsewhere) if run else ""
-        self._status.show(target=wording.target(desk.profile), run=told)
+        self._status.show(target=wording.target(desk.target), run=self._run_told(desk, run))
         if self._seconds is not None:
             (self._seconds.resume if thread.active_run() else self._seconds.pause)()
+
+    def _run_told(self, desk: Desk, run: Run | None) -> str:
+        if run is None:
+            return ""
+        cost = desk.models.cost_of(run)
+        return wording.run_state(run, self._now(), elsewhere=self._is_elsewhere, cost=cost)
 
     @property
     def _is_elsewhere(self) -> bool:

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable
 
 from tui.core.feed import Feed
-from tui.core.models import PRIVATE, Role, RunState, ThreadId, ToolState, is_private
+from tui.core.models import PRIVATE, Outcome, Role, RunState, ThreadId, ToolState, is_private
 from tui.core.services import LogItem, Subscription
 from tui.core.thread import QueuedMessage, Run, ToolCall
 from tui.core.transcript import Transcript
+from tui.ui.pace import Pace
 
 NEW_DRAFT = "new"
 
@@ -24,12 +25,26 @@ def private_id() -> ThreadId:
     return PRIVATE + new_id()
 
 
-class OpenThread:
-    """One thread as the screen holds it; ``stored`` is false until its first message is sent."""
+def is_partial(transcript: Transcript, run: Run) -> bool:
+    """Whether the run is over, did not complete, and left some text."""
+    if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
+        return False
+    mine = (each for each in transcript.messages.values() if each.run_id == run.id)
+    return any(message.text for message in mine if message.role is Role.ASSISTANT)
 
-    def __init__(self, thread_id: ThreadId, *, stored: bool) -> None:
+
+class OpenThread:
+    """One thread as the screen holds it; ``stored`` is false until its first message is sent.
+
+    ``chosen`` is the profile and model for its first message; empty is the default.
+    ``pace`` slows down what arrives.
+    """
+
+    def __init__(self, thread_id: ThreadId, *, stored: bool, pace: Pace | None = None) -> None:
         self.id = thread_id
         self.stored = stored
+        self.chosen = ("", "")
+        self.pace = pace
         self.transcript = Transcript(thread_id)
         self._feed: Feed[LogItem] | None = None
 
@@ -62,8 +77,9 @@ class OpenThread:
             self._feed = None
 
     def drain(self) -> list[LogItem]:
-        """What arrived since the last call, in order."""
-        return [] if self._feed is None else self._feed.drain()
+        """What may be shown since the last call, in order."""
+        items = [] if self._feed is None else self._feed.drain()
+        return items if self.pace is None else self.pace.take(items)
 
     # --- questions the screen asks ----------------------------------------------------------
 
@@ -78,6 +94,13 @@ class OpenThread:
     def interrupted_run(self) -> Run | None:
         """The run that could go on, if any."""
         return self.transcript.interrupted_run()
+
+    def partial_run(self) -> Run | None:
+        """The latest run, if it ended before its answer did and the end of that is shown."""
+        run = self.latest_run()
+        if run is None or run.tail_id != self.transcript.leaf_id:
+            return None
+        return run if is_partial(self.transcript, run) else None
 
     def queue(self) -> list[QueuedMessage]:
         """The messages that wait for their turn, the next one first."""

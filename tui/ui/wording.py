@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from datetime import datetime
 
 from tui.core.events import RetryScheduled
-from tui.core.models import Outcome, Problem, RunState, ToolState, Usage
+from tui.core.models import Outcome, Problem, RunState, ToolOrigin, ToolState, Usage
 from tui.core.sanitise import sanitise
 from tui.core.services import ProfileInfo
 from tui.core.thread import Run, ToolCall
@@ -50,8 +52,12 @@ def target(profile: ProfileInfo | None) -> str:
         return "no profile"
     if profile.problem is not None:
         return problem_text(profile.problem)
-    parts = dict.fromkeys(filter(None, (profile.name, profile.model)))
-    return one_line(" · ".join(parts))
+    return model_name(profile.name, profile.model)
+
+
+def model_name(profile: str, model: str) -> str:
+    """A model with its profile, on one safe line."""
+    return one_line(" · ".join(dict.fromkeys(filter(None, (profile, model)))))
 
 
 def ago(then: float, now: float) -> str:
@@ -100,6 +106,8 @@ UNKNOWN_EFFECT = "started; whether it took effect is unknown"
 
 def tool_state(call: ToolCall, *, live: bool = True) -> str:
     """Where a call stands, in a few words; not ``live`` when its run does not go on just now."""
+    if call.origin is not ToolOrigin.CLIENT and (told := _at_provider(call, live=live)):
+        return told
     match call.state:
         case ToolState.STREAMING:
             verb = "streaming" if live else "cut off"
@@ -118,6 +126,20 @@ def tool_state(call: ToolCall, *, live: bool = True) -> str:
             return "cancelled"
         case ToolState.DONE | ToolState.FAILED:
             return call.state.value + _took(call)
+
+
+def _at_provider(call: ToolCall, *, live: bool) -> str:
+    """What the provider does with a call that it runs itself, in its own word."""
+    if not live or call.state not in (ToolState.STREAMING, ToolState.WAITING):
+        return ""
+    word = call.status.replace("_", " ") or "running"
+    is_streaming = call.state is ToolState.STREAMING and len(call.arguments)
+    return f"{word}, {len(call.arguments):,} chars" if is_streaming else word
+
+
+def tool_name(call: ToolCall) -> str:
+    """The tool, and the server that has it, on one safe line."""
+    return one_line(call.name, 60) + (f" @{one_line(call.server, 40)}" if call.server else "")
 
 
 def _took(call: ToolCall) -> str:
@@ -151,7 +173,7 @@ def problem_text(problem: Problem) -> str:
     return sanitise(" ".join(filter(None, (problem.message, problem.hint))))
 
 
-def run_state(run: Run, now: float, *, elsewhere: bool = False) -> str:
+def run_state(run: Run, now: float, *, elsewhere: bool = False, cost: str = "") -> str:
     """A run in the status line: what it does and for how long, or how it ended.
 
     ``elsewhere``: another process drives it.
@@ -165,7 +187,7 @@ def run_state(run: Run, now: float, *, elsewhere: bool = False) -> str:
         return "Interrupted"
     took = "" if run.finished_at is None else span(run.finished_at - run.started_at)
     ended = "Done" if run.outcome is Outcome.COMPLETED else (run.outcome or "ended").capitalize()
-    return " · ".join(filter(None, (ended, took, rounds, usage_text(run.usage))))
+    return " · ".join(filter(None, (ended, took, rounds, usage_text(run.usage), cost)))
 
 
 def _doing(run: Run, *, elsewhere: bool) -> str:
@@ -180,39 +202,62 @@ def _doing(run: Run, *, elsewhere: bool) -> str:
     return "Answering" if run.first_delta_mono is not None else "Sent"
 
 
-def outcome_lines(run: Run, *, newest: bool = True) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What the reader can do about a run that ended badly: F5 tries it again, F8 goes on."""
+
+    retry: bool = True
+    go_on: bool = False
+
+    def after(self, said: str) -> str:
+        """The keys, as far as they were not ``said``."""
+        is_told = "F5" in said
+        if self.go_on:
+            return " F8 goes on from here." if is_told else " F8 goes on from here, F5 tries again."
+        return " F5 tries again." if self.retry and not is_told else ""
+
+
+def outcome_lines(
+    run: Run, *, ways: Ways = Ways(), wait: float | None = None
+) -> list[tuple[str, str]]:
     """What a reader has to know about a run below its messages, as (style class, text).
 
-    F5 tries the ``newest`` run again, so only that one names it.
+    ``wait`` is for how many seconds nothing is sent yet; None: as long as was planned.
     """
     lines = [("notice", sanitise(text)) for text in run.notices]
     if run.retry is not None and run.active:
-        lines.append(("notice", _retry_line(run.retry)))
-    ending = _ending(run, retry=" F5 tries again." if newest else "")
+        lines.append(("notice", _retry_line(run.retry, run.retry.delay if wait is None else wait)))
+    ending = _ending(run, ways)
     return [*lines, ending] if ending else lines
 
 
-def _retry_line(retry: RetryScheduled) -> str:
-    wait = f"Trying again in {span(retry.delay)} (attempt {retry.attempt})"
-    return f"{wait}: {one_line(retry.reason)} Esc twice gives up."
+def _retry_line(retry: RetryScheduled, wait: float) -> str:
+    told = f"Trying again in {clock(math.ceil(wait))} (attempt {retry.attempt})"
+    return f"{told}: {one_line(retry.reason)} Esc twice gives up."
 
 
-def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
+def _ending(run: Run, ways: Ways) -> tuple[str, str] | None:
     if run.state is RunState.INTERRUPTED:
         if run.settle:
             return "problem", "Interrupted: you left before the answer was done."
         return "problem", "Interrupted: Tickertape ended before the answer did."
     if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
         return None
-    if run.outcome is Outcome.CANCELLED and run.reason == _LEFT:
-        return "notice", "Left as it was. What had arrived is kept."
     if run.outcome is Outcome.CANCELLED:
-        return "notice", f"Cancelled. What had arrived is kept. {sanitise(run.reason)}".rstrip()
+        left = run.reason == _LEFT
+        told = "Left as it was." if left else "Cancelled."
+        more = "" if left or not run.reason else f" {sanitise(run.reason)}"
+        keys = ways.after("") if ways.go_on else ""
+        return "notice", f"{told} What had arrived is kept.{more}{keys}"
     said = problem_text(run.error) if run.error else sanitise(run.reason)
     told = _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
-    if run.outcome is Outcome.INCOMPLETE or "F5" in told:
+    if run.outcome is Outcome.INCOMPLETE and not ways.go_on:
         return "problem", told
-    return "problem", told + retry
+    return "problem", _sentence(told) + ways.after(told)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 _LEFT = "It was left as it is."  # the engine's reason

@@ -13,6 +13,7 @@ from tui.core.thread import Message, Part, Run
 from tui.core.transcript import Transcript
 from tui.ui import wording
 from tui.ui.chat.parts import AnswerPart, PartWidget, ReasoningPart, part_widget
+from tui.ui.session import is_partial
 
 # So many tool calls of one message have a line of their own here.
 MOST_TOOLS = 50
@@ -21,14 +22,25 @@ _LABELS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
 
 
 class MessageView(Vertical):
-    """A message with its author's name above it, unless the row before said so already."""
+    """A message with its author's name above it, unless the row before said so already.
 
-    def __init__(self, message: Message, run: Run | None, *, headed: bool) -> None:
+    ``branch``: which of how many answers it begins, if there are several.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        run: Run | None,
+        *,
+        headed: bool,
+        branch: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__(classes=f"message -{message.role.value}")
         self._message = message
         self._run = run
         self._widgets: dict[PartId, PartWidget] = {}
         self._headed = headed
+        self._branch = branch
         self._ready = False
         self._tools = 0
         self._more = Static(markup=False, classes="part more")
@@ -38,7 +50,7 @@ class MessageView(Vertical):
         """The author, then the parts in their order."""
         if self._headed:
             label = wording.one_line(self._message.author, 40) or _LABELS[self._message.role]
-            yield Static(label, markup=False, classes="author")
+            yield Static(label + _place(self._branch), markup=False, classes="author")
         self._more.display = False
         yield from (self._widget(part) for part in self._message.parts if self._has_room(part))
         yield self._more
@@ -98,6 +110,20 @@ class MessageView(Vertical):
         return [w for w in self._widgets.values() if isinstance(w, ReasoningPart)]
 
 
+def _place(branch: tuple[int, int] | None) -> str:
+    if branch is None:
+        return ""
+    place, count = branch
+    return f" · answer {place} of {count} (Alt+← Alt+→)"
+
+
+class Rule(Static):
+    """A line across the conversation, with words in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"── {text} ──", markup=False, classes="rule")
+
+
 class RunView(Vertical):
     """What a reader has to know about a run: waits, notices, and an ending that is not success."""
 
@@ -107,6 +133,8 @@ class RunView(Vertical):
         self._run = transcript.runs[run_id]
         self._headed = headed
         self._lines = Static(markup=False, classes="outcome")
+        self._wait: float | None = None
+        self._told: list[tuple[str, str]] | None = None
 
     def compose(self) -> Iterator[Static]:
         """Who failed, for a run without messages, and then what happened."""
@@ -118,10 +146,23 @@ class RunView(Vertical):
         """Show what is there."""
         self.sync()
 
+    def count_down(self, wait: float) -> None:
+        """For so many seconds nothing is sent yet."""
+        self._wait = max(0.0, wait)
+        self.sync()
+
     def sync(self) -> None:
         """Show the run as it is now."""
         newest = next(reversed(self._transcript.runs)) == self._run.id
-        lines = wording.outcome_lines(self._run, newest=newest)
+        is_end = self._run.tail_id == self._transcript.leaf_id
+        go_on = newest and is_end and is_partial(self._transcript, self._run)
+        ways = wording.Ways(retry=newest, go_on=go_on)
+        lines = wording.outcome_lines(self._run, ways=ways, wait=self._wait)
+        if self._run.retry is None:
+            self._wait = None
+        if lines == self._told:
+            return
+        self._told = lines
         self.display = bool(lines)
         styles = {"problem": "$text-error", "notice": ""}
         texts = [Content.styled(text, styles[kind]) for kind, text in lines]

@@ -16,6 +16,7 @@ from tui.core.models import CallId, PartKind, RunId, ToolState
 from tui.core.sanitise import sanitise
 from tui.core.thread import Part, Run, ToolCall
 from tui.ui import wording
+from tui.ui.chat.sources import sources_text
 
 if TYPE_CHECKING:
     from tui.ui.chat.markdown import SafeMarkdown
@@ -37,15 +38,22 @@ def _plain_text(part: Part) -> Content:
     text = sanitise(str(part.text))
     if part.kind in (PartKind.IMAGE, PartKind.FILE):
         return Content(f"[{part.kind.value}] {text}")
+    if part.kind is PartKind.REFUSAL:
+        return Content.assemble(("Refused: ", "bold"), text)
     return Content(text)
 
 
 class AnswerPart(Vertical):
-    """The model's markdown. Deltas are only ever appended; a correction starts over."""
+    """The model's markdown, and below it what it cites.
+
+    Deltas are only ever appended; a correction starts over.
+    """
 
     def __init__(self, part: Part) -> None:
         super().__init__(classes="part text")
         self._part = part
+        self._sources: Static | None = None
+        self._cited = 0
         self._shown = ""
         self._markdown: SafeMarkdown | None = None
         self._writing = False
@@ -59,6 +67,17 @@ class AnswerPart(Vertical):
         if not self._writing and self._has_news():
             self._writing = True
             self.run_worker(self._write(), group="markdown")
+        if len(self._part.annotations) != self._cited:
+            self._cite()
+
+    def _cite(self) -> None:
+        self._cited = len(self._part.annotations)
+        text = sources_text(self._part.annotations)
+        if self._sources is not None:
+            self._sources.update(text)
+        elif text:
+            self._sources = Static(text, markup=False, classes="sources")
+            self.mount(self._sources)
 
     def _has_news(self) -> bool:
         return str(self._part.text) != self._shown
@@ -95,7 +114,7 @@ class AnswerPart(Vertical):
 
         # Markdown.update() followed by append() misparses an open fence: only ever append.
         old, self._markdown = self._markdown, SafeMarkdown()
-        await self.mount(self._markdown)
+        await self.mount(self._markdown, before=0 if self.children else None)
         if old is not None:
             await old.remove()
 
@@ -188,7 +207,7 @@ class ToolLine(Static):
         self.update(
             Content.assemble(
                 (f"{wording.tool_symbol(call, live=live)} ", "bold"),
-                (wording.one_line(call.name, 60), "bold"),
+                (wording.tool_name(call), "bold"),
                 f"  {wording.one_line(wording.tool_state(call, live=live))}",
                 (f"  {wording.tool_preview(call)}", "dim"),
             )

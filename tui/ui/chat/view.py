@@ -23,14 +23,21 @@ from tui.core.models import CallId, MessageId, PartId, RunId, WireEvent
 from tui.core.services import LogEntry
 from tui.core.transcript import Transcript
 from tui.ui import wording
-from tui.ui.chat.entries import MessageRow, Row, RunRow, rows, same
+from tui.ui.chat.entries import MessageRow, Row, RuleRow, RunRow, rows, same
 from tui.ui.chat.log import ChatLog
-from tui.ui.chat.message import MessageView, RunView
+from tui.ui.chat.message import MessageView, Rule, RunView
 
 # Markdown of Textual is some forty widgets a message: a long thread is mounted from its end.
 FIRST_ROWS = 40
 
-_OF_PART = (e.TextDelta, e.ArgumentsDelta, e.PartStarted, e.PartFinished, e.ToolStatusChanged)
+_OF_PART = (
+    e.TextDelta,
+    e.ArgumentsDelta,
+    e.PartStarted,
+    e.PartFinished,
+    e.ToolStatusChanged,
+    e.AnnotationAdded,
+)
 _OF_CALL = (
     e.ApprovalRequested,
     e.ApprovalDecided,
@@ -38,7 +45,13 @@ _OF_CALL = (
     e.ToolOutputDelta,
     e.ToolFinished,
 )
-_OF_STRUCTURE = (e.MessageAdded, e.MessageStarted, e.LeafSelected, e.RunStarted)
+_OF_STRUCTURE = (
+    e.MessageAdded,
+    e.MessageStarted,
+    e.LeafSelected,
+    e.RunStarted,
+    e.ContextTrimmed,
+)
 _OF_EVERYTHING = (e.RunFinished, e.RunInterrupted, e.RunResumed, e.TurnFinished)
 
 
@@ -55,11 +68,12 @@ class ChatView(Vertical):
         self._transcript = Transcript("")
         self._rows: list[Row] = []
         self._hidden = 0
-        self._widgets: dict[Row, MessageView | RunView] = {}
+        self._widgets: dict[Row, Widget] = {}
         self._messages: dict[MessageId, MessageView] = {}
         self._dirty_parts: dict[PartId, None] = {}
         self._dirty_calls: dict[tuple[RunId, CallId], None] = {}
         self._dirty_runs: set[RunId] = set()
+        self._tries_at: dict[RunId, float] = {}
         self._restructured = False
         self._unfolded = False
         self._unseen = False
@@ -140,10 +154,21 @@ class ChatView(Vertical):
             self._dirty_calls[item.run, event.call_id] = None
         elif isinstance(event, _OF_EVERYTHING) and item.run is not None:
             self._note_run_calls(item.run)
+        if isinstance(event, e.RetryScheduled) and item.run is not None:
+            self._tries_at[item.run] = item.at + event.delay
         if isinstance(event, e.RunStarted):  # another one is the newest now
             self._dirty_runs.update(row.run_id for row in self._rows if isinstance(row, RunRow))
         if item.run is not None:
             self._dirty_runs.add(item.run)
+
+    def tick(self, now: float) -> None:
+        """The clock moved on; ``now`` is in seconds since the epoch."""
+        for run_id, at in list(self._tries_at.items()):
+            run, view = self._transcript.runs.get(run_id), self._run_view(run_id)
+            if run is None or run.retry is None:
+                del self._tries_at[run_id]
+            elif view is not None:
+                view.count_down(at - now)
 
     def flush(self) -> None:
         """Draw what changed since the last frame."""
@@ -181,6 +206,7 @@ class ChatView(Vertical):
         self._dirty_parts.clear()
         self._dirty_calls.clear()
         self._dirty_runs.clear()
+        self._tries_at.clear()
         self._restructured = False
         self._empty = None
 
@@ -191,12 +217,14 @@ class ChatView(Vertical):
             child.remove()
 
     def _build(self, row: Row) -> Widget:
-        widget: MessageView | RunView
+        widget: Widget
         if isinstance(row, MessageRow):
             message = self._transcript.messages[row.message_id]
             run = self._transcript.runs.get(message.run_id or "")
-            widget = MessageView(message, run, headed=row.headed)
+            widget = MessageView(message, run, headed=row.headed, branch=row.branch)
             self._messages[row.message_id] = widget
+        elif isinstance(row, RuleRow):
+            widget = Rule(row.text)
         else:
             widget = RunView(self._transcript, row.run_id, headed=row.headed)
         self._widgets[row] = widget
@@ -267,13 +295,15 @@ class ChatView(Vertical):
             self._sync_part(call.part_id)
 
     def _sync_run(self, run_id: RunId) -> None:
-        run = self._transcript.runs.get(run_id)
-        widget = None
-        for row, candidate in self._widgets.items():
-            if not isinstance(row, MessageRow) and row.run_id == run_id:
-                widget = candidate
-        if run is not None and isinstance(widget, RunView) and widget.is_mounted:
-            widget.sync()
+        if (view := self._run_view(run_id)) is not None:
+            view.sync()
+
+    def _run_view(self, run_id: RunId) -> RunView | None:
+        """Where the run is told, if it is on screen."""
+        for row, widget in self._widgets.items():
+            if isinstance(row, RunRow) and row.run_id == run_id and isinstance(widget, RunView):
+                return widget if widget.is_mounted else None
+        return None
 
     def _note_run_calls(self, run_id: RunId) -> None:
         for call in self._transcript.calls_of(run_id):

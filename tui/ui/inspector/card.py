@@ -42,6 +42,11 @@ _LONG_WORDS = {
 _SHORT_WORDS = {ToolState.STREAMING: "streaming", ToolState.APPROVAL: "approve?"}
 # The same in a run that does not go on just now.
 _STILL_WORDS = {ToolState.STREAMING: "cut off", ToolState.WAITING: "not started"}
+_ORIGINS = {
+    ToolOrigin.CLIENT: "",
+    ToolOrigin.HOSTED: ", runs at the provider",
+    ToolOrigin.REMOTE_MCP: ", runs at an MCP server",
+}
 _DECIDERS = {"user": "you", "policy": "policy", "flag": "--yes"}
 
 
@@ -205,8 +210,7 @@ class Card:
     def _notes(self, *, selected: bool) -> list[tuple[str, Tone]]:
         call, notes = self.call, list[tuple[str, Tone]]()
         if selected:
-            origin = "" if call.origin is ToolOrigin.CLIENT else f", {call.origin.value}"
-            notes.append((f"id {call.call_id}{origin}", "note"))
+            notes.append((f"id {call.call_id}{_ORIGINS[call.origin]}", "note"))
         decision = call.decision
         if decision is not None and (selected or not decision.approved or decision.by == "user"):
             verb = "approved" if decision.approved else "denied"
@@ -216,7 +220,7 @@ class Card:
         if call.state is ToolState.INTERRUPTED:
             notes.append((UNKNOWN_EFFECT, "bad"))
         if call.status and not call.finished:
-            notes.append((call.status, "note"))
+            notes.append((call.status.replace("_", " "), "note"))
         return notes
 
     def _times(self) -> str:

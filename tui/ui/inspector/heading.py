@@ -30,10 +30,13 @@ class InspectorHeading(LineWidget, can_focus=False):
         self._run = ""
         self._run_tone: Tone = "note"
 
-    def show(self, tab: int, counts: tuple[int, int], run: Run | None, place: str) -> None:
+    def show(
+        self, tab: int, counts: tuple[int, int], run: Run | None, place: str, cost: str = ""
+    ) -> None:
         """``counts`` of calls and events; ``place`` says which of how many runs it is."""
         self._tab, self._counts = tab, counts
         self._run, self._run_tone = ("", "note") if run is None else _state(run, place)
+        self._run += f" · {cost}" if cost else ""
         self.repaint()
 
     def lay_out(self, width: int, height: int) -> list[ScreenRow]:

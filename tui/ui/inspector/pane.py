@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +26,10 @@ from tui.ui.inspector.wire_view import WireView
 _CALLS, _WIRE = 0, 1
 # The one event that is not JSON, by the protocols' own rule.
 _END_OF_STREAM = "[DONE]"
+
+
+def _costs_nothing(_: Run) -> str:
+    return ""
 
 
 class InspectorPane(Vertical):
@@ -55,6 +59,7 @@ class InspectorPane(Vertical):
         super().__init__(id=id)
         self._transcript = Transcript("")
         self._run_id: RunId | None = None
+        self._cost_of: Callable[[Run], str] = _costs_nothing
         self._tab = _CALLS
         self._heading = InspectorHeading()
         self._calls = CallsView(id="calls")
@@ -78,6 +83,10 @@ class InspectorPane(Vertical):
     def run_id(self) -> RunId | None:
         """The run that is shown."""
         return self._run_id
+
+    def tell_costs(self, cost_of: Callable[[Run], str]) -> None:
+        """What to say about the cost of a run, if anything."""
+        self._cost_of = cost_of
 
     def show(
         self,
@@ -122,7 +131,8 @@ class InspectorPane(Vertical):
         if self._run_id in runs:
             place = f"Run {runs.index(self._run_id) + 1} of {len(runs)}"
         counts = self._calls.count, len(self._wire.listed)
-        self._heading.show(self._tab, counts, self._run, place)
+        cost = self._cost_of(self._run) if self._run else ""
+        self._heading.show(self._tab, counts, self._run, place, cost)
         if self._tab == _CALLS:
             self._calls.repaint()
         else:
