@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
@@ -204,6 +205,30 @@ async def test_the_key_comes_from_a_command(config_dir: Path) -> None:
         status, _, err = await _run("ask", "-p", "groq", "Hi")
         assert status == 0, err
         assert peer.requests[-1].headers["authorization"] == "Bearer known-fake-key"
+
+
+async def test_no_key_reaches_a_file_not_even_from_a_server_that_repeats_it(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "tt-known+fake/key-123456"
+    encoded = base64.b64encode(key.encode()).decode()
+
+    async def refusing(request: Request) -> Reply:
+        return Reply.error(401, f"Wrong key {request.headers['authorization']} ({encoded})")
+
+    monkeypatch.setenv("GROQ_API_KEY", key)
+    monkeypatch.setenv("TICKERTAPE_DEBUG", "1")
+    async with HttpPeer(refusing) as peer:
+        text = f"[profiles.groq]\nbase_url = '{peer.url}'\n"
+        (config_dir / "config.toml").write_text(text, encoding="utf-8")
+        status, out, err = await _run("ask", "-p", "groq", "Hi")
+    assert status == 1
+    home = Path(os.environ["TICKERTAPE_HOME"])
+    written = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert any(b"POST" in each and b"HTTP/1.1 401" in each for each in written)
+    for text in (key, encoded, key[:8]):
+        assert text not in out + err
+        assert not any(text.encode() in each for each in written), text
 
 
 @pytest.mark.parametrize(

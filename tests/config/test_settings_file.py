@@ -228,6 +228,9 @@ def test_azure_has_an_address_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="address of your resource") as caught:
         profile_of(load_settings(tmp_path / "absent.toml"), "azure")
     assert "profiles.azure.base_url" in caught.value.hint
+    with pytest.raises(ConfigError, match="needs the address") as caught:
+        _load(tmp_path, "default_profile = 'azure'")
+    assert "base_url" in caught.value.hint
     with pytest.raises(ConfigError, match=r"profiles.work.base_url is missing"):
         _load(tmp_path, "[profiles.work]\npreset = 'azure'")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import logging
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +68,9 @@ class Context:
     def start_logging(self) -> None:
         """Send logging to its file, and watch for crashes of native code."""
         if self._native is None:
-            log_to(self.paths.logs, self.redactor)
+            debug = bool(os.environ.get("TICKERTAPE_DEBUG"))
+            level = logging.DEBUG if debug else logging.INFO
+            log_to(self.paths.logs, self.redactor, level=level)
             self._native = NativeWatch(self.paths.logs)
             atexit.register(self._native.close)
 

@@ -6,7 +6,6 @@ Asked with plain streams: importing an HTTP client would take longer than the an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -69,9 +68,7 @@ async def _first_model(profile: Profile) -> str | None:
             return None
         return _first_id(await _body(reader))
     finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        writer.transport.abort()  # nobody waits for a last word
 
 
 async def _body(reader: asyncio.StreamReader) -> bytes:

@@ -81,9 +81,11 @@ def log_to(directory: Path, redactor: Redactor, *, level: int = logging.INFO) ->
     """
     root = logging.getLogger()
     root.setLevel(level)
-    # The SDK logs whole requests at debug level; its warnings are enough.
+    # The SDK logs whole conversations at debug level, which no log may hold; one line a request is
+    # the most that is taken from it.
+    quiet = logging.INFO if level <= logging.DEBUG else logging.WARNING
     for chatty in ("openai", "httpx2", "httpcore2", "asyncio", "markdown_it"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger(chatty).setLevel(quiet)
     try:
         handler = _handler(directory)
     except OSError:

@@ -85,14 +85,7 @@ def settings_of(layers: Layers) -> Settings:
     check.known(data, _TOP_LEVEL, ())
     here = layers.config_file.parent
     profiles = build_profiles(check, data, here)
-    default = data.get("default_profile", SANDBOX.name)
-    names = {**PRESETS, **profiles}
-    if not isinstance(default, str) or default not in names:
-        check.note(
-            ("default_profile",),
-            f"is {default!r}, but there is no such profile",
-            choices(str(default), names),
-        )
+    default = _default(check, data, {**PRESETS, **profiles})
     limits = _section(check, Limits, data, "limits")
     sandbox = _section(check, SandboxSettings, data, "sandbox")
     display = _section(check, DisplaySettings, data, "display")
@@ -112,6 +105,19 @@ def settings_of(layers: Layers) -> Settings:
         storage=storage,
         reports=reports,
     )
+
+
+def _default(check: Checker, data: Mapping[str, Any], known: Mapping[str, Profile | None]) -> str:
+    key, name = ("default_profile",), data.get("default_profile", SANDBOX.name)
+    if not isinstance(name, str) or name not in known:
+        said = f"is {name!r}, but there is no such profile"
+        check.note(key, said, choices(str(name), known))
+        return SANDBOX.name
+    profile = known[name]
+    if profile is not None and lacks_address(profile):
+        hint = f'Write base_url = "{NEEDS_ADDRESS}" below [profiles.{name}].'
+        check.note(key, f"is {name!r}, which needs the address of your resource", hint)
+    return name
 
 
 def profile_of(settings: Settings, name: str | None) -> Profile:
