@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tui.config.catalog import ConfigCatalog, SettingsInForce
 from tui.config.paths import private_directory
@@ -61,6 +62,7 @@ class Providers:
         self._current = current
         self._hide = hide
         self._made: dict[str, Provider] = {}
+        self._keys: dict[str, str | None] = {}
         self._server: EmbeddedServer | None = None
         self._served: tuple[str, str] | None = None
         self._making = asyncio.Lock()
@@ -83,15 +85,17 @@ class Providers:
         from tui.providers.registry import create
 
         if not profile.embedded:
-            # A password manager may take its time.
-            return create(profile, api_key=await asyncio.to_thread(self._key, profile))
+            return create(profile, api_key=await self.key(profile))
         base_url, key = await self._embedded()
         return create(replace(profile, base_url=base_url), api_key=key)
 
-    def _key(self, profile: Profile) -> str | None:
-        key = api_key(profile)
-        self._hide(key)
-        return key
+    async def key(self, profile: Profile) -> str | None:
+        """The profile's key, looked for once. Raises ConfigError."""
+        if profile.name not in self._keys:
+            # A password manager may take its time.
+            self._keys[profile.name] = await asyncio.to_thread(api_key, profile)
+            self._hide(self._keys[profile.name])
+        return self._keys[profile.name]
 
     async def _embedded(self) -> tuple[str, str]:
         """Address and key of the one server that all embedded profiles share."""
@@ -127,6 +131,11 @@ class Providers:
             await provider.close()
         if self._server is not None:
             await asyncio.to_thread(self._server.stop)
+
+
+def providers_of(settings: Settings, hide: HideSecret) -> Providers:
+    """Providers without an engine, for a look at them; the caller closes them."""
+    return Providers(SettingsInForce(settings), hide)
 
 
 def sandbox_provider(settings: Settings) -> Provider:
@@ -168,12 +177,23 @@ def serve(
     """
     from tui.server.app import create_app
     from tui.server.serve import run_server
+    from tui.server.settings import ServerSettings
 
     provider = served_provider(settings, hide)
     hide(key)
-    model = profile_of(settings, None).model or "default"
-    store = _assistant_store(paths, memory)
-    app = create_app(provider=provider, store=store, api_key=key, models=[model])
+    profile = profile_of(settings, None)
+    served = ServerSettings(
+        default_models=("default", profile.name),
+        context_window=profile.context_window,
+        upstream=urlsplit(profile.base_url or "").netloc.rpartition("@")[2],
+    )
+    app = create_app(
+        provider=provider,
+        store=_assistant_store(paths, memory),
+        api_key=key,
+        models=[profile.model or "default"],
+        settings=served,
+    )
     run_server(app, host, port, on_listening)
 
 

@@ -59,7 +59,8 @@ class StreamReader:
         self._patience = self._problem = None
         sse = SseDecoder()
         chunks, first = opened.chunks(), True
-        yield ResponseOpened(url=opened.url, status=opened.status, request_id=opened.request_id)
+        request_id = self._transport.secrets.redact(opened.request_id)
+        yield ResponseOpened(url=opened.url, status=opened.status, request_id=request_id)
         try:
             while (chunk := await self._next(chunks)) is not None:
                 if first and chunk.lstrip().startswith(b"<"):
