@@ -495,6 +495,14 @@ def test_what_has_no_name_here_is_shown_as_unknown(data: Json | str, name: str) 
     assert end.outcome is Outcome.COMPLETED
 
 
+def test_a_piece_that_cannot_be_read_is_told_once_in_words() -> None:
+    heard = Heard()
+    heard.stream(chunk(content="a"), "{", chunk(content="c"), "}", STOP)
+    (notice,) = heard.transcript.runs["run"].notices
+    assert "missing" in notice
+    assert heard.shown == [(PartKind.TEXT, "ac")]
+
+
 # --- usage ----------------------------------------------------------------------------------
 
 

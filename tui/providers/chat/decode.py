@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tui.core.events import ProviderEvent, TurnFinished, UnknownEvent, UsageReported
+from tui.core.events import (
+    NoticeAdded,
+    ProviderEvent,
+    TurnFinished,
+    UnknownEvent,
+    UsageReported,
+)
 from tui.core.models import CallId, HistoryMessage, JsonObject, Outcome, RunId, Usage
 from tui.providers import words
 from tui.providers.chat.round import Round
@@ -15,6 +21,8 @@ _COMPLETED = frozenset({"stop", "tool_calls", "function_call", "eos", "end_turn"
 _CALLING = frozenset({"tool_calls", "function_call"})
 _FAILED = frozenset({"error", "abort", "insufficient_system_resource"})
 _REASONS = {"length": "max_completion_tokens", "model_length": "max_completion_tokens"}
+# Nothing in this protocol says the whole once more, so it cannot be made good.
+_LOST = "A piece of the answer could not be read: something may be missing from it."
 _CHUNK = ("choices", "usage", "timings")
 
 
@@ -33,6 +41,7 @@ class ChatDecoder:
         self._answer: JsonObject | None = None
         self._reason = ""
         self._failure: TurnFinished | None = None
+        self._told_lost = False
         self._round = self._next_round()
 
     @property
@@ -125,7 +134,11 @@ class ChatDecoder:
             return [UnknownEvent(name=f"{name} (cut off)")]
         if name == "error":
             return self._fail({"message": data})
-        return [UnknownEvent(name=f"{name} (malformed JSON)")]
+        unknown = UnknownEvent(name=f"{name} (malformed JSON)")
+        if self._told_lost:
+            return [unknown]
+        self._told_lost = True
+        return [unknown, NoticeAdded(text=_LOST)]
 
 
 def _failure(error: JsonObject) -> TurnFinished:
