@@ -1,0 +1,134 @@
+"""Lexes code line by line: the state of the lexer is carried on, each line is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer  # type: ignore[import-untyped]
+
+Token: TypeAlias = tuple[str, str]  # tone, text
+
+_LONGEST = 1000  # characters of a line that is coloured: longer ones are data, not code
+# The first part of pygments' names, most particular first, and what we call it.
+_TONES = (
+    ("Token.Comment", "comment"),
+    ("Token.Keyword", "keyword"),
+    ("Token.Operator.Word", "keyword"),
+    ("Token.Literal.String", "string"),
+    ("Token.Literal.Number", "number"),
+    ("Token.Name.Function", "name"),
+    ("Token.Name.Class", "name"),
+    ("Token.Name.Tag", "keyword"),
+    ("Token.Name.Attribute", "name"),
+    ("Token.Name.Builtin", "builtin"),
+    ("Token.Name.Decorator", "builtin"),
+    ("Token.Name.Exception", "builtin"),
+    ("Token.Generic.Deleted", "builtin"),
+    ("Token.Generic.Inserted", "string"),
+    ("Token.Generic.Heading", "name"),
+    ("Token.Generic.Subheading", "name"),
+)
+
+
+class Highlighter:
+    """The lexer of one fence and where it is in the code."""
+
+    __slots__ = ("_comment", "_lexer", "_stack")
+
+    def __init__(self, language: str) -> None:
+        self._lexer = _lexer(language) if language else None
+        self._stack: tuple[str, ...] = ("root",)
+        self._comment = False
+
+    def clone(self) -> Highlighter:
+        """The same state, for a look ahead."""
+        twin = Highlighter("")
+        twin._lexer, twin._stack, twin._comment = self._lexer, self._stack, self._comment
+        return twin
+
+    def read(self, line: str) -> list[Token]:
+        """The tokens of the next line."""
+        if self._lexer is None or len(line) > _LONGEST:
+            return [("", line)]
+        head = self._comment_of(line)
+        if self._comment:
+            return [("comment", line)]
+        tokens: list[Token] = [("comment", head)] if head else []
+        for kind, text in self._lex(line[len(head) :] + "\n"):
+            tokens.append((_tone(kind), text.rstrip("\n")))
+            if str(kind).startswith("Token.Comment") and text.startswith("/*"):
+                # Lexers see such a comment as one token over many lines.
+                self._comment = "*/" not in text[2:]
+        return [token for token in tokens if token[1]]
+
+    def _comment_of(self, line: str) -> str:
+        if not self._comment or "*/" not in line:
+            return ""
+        self._comment = False
+        return line[: line.index("*/") + 2]
+
+    def _lex(self, line: str) -> Iterator[tuple[Any, str]]:
+        from pygments.lexer import RegexLexer
+
+        if isinstance(self._lexer, RegexLexer):
+            yield from self._lex_by_rules(self._lexer, line)
+        elif self._lexer is not None:
+            for _, kind, text in self._lexer.get_tokens_unprocessed(line):
+                yield kind, text
+
+    def _lex_by_rules(self, lexer: Any, line: str) -> Iterator[tuple[Any, str]]:
+        # The loop of RegexLexer, which does not say in which state it ended.
+        from pygments.token import Error, _TokenType  # type: ignore[import-untyped]
+
+        stack, at = list(self._stack), 0
+        while at < len(line):
+            for match, action, change in lexer._tokens[stack[-1]]:  # noqa: SLF001
+                found = match(line, at)
+                if not found:
+                    continue
+                if type(action) is _TokenType:
+                    yield action, found.group()
+                elif action is not None:
+                    for _, kind, text in action(lexer, found):
+                        yield kind, text
+                at = found.end()
+                _change(stack, change)
+                break
+            else:
+                if line[at] == "\n":
+                    stack = ["root"]
+                yield Error, line[at]
+                at += 1
+        self._stack = tuple(stack)
+
+
+def _change(stack: list[str], change: Any) -> None:
+    for step in change if isinstance(change, tuple) else (change,):
+        if isinstance(step, int):
+            del stack[max(1, len(stack) + step) :]
+        elif step == "#pop":
+            del stack[max(1, len(stack) - 1) :]
+        elif step == "#push":
+            stack.append(stack[-1])
+        elif step is not None:
+            stack.append(step)
+
+
+@lru_cache(512)
+def _tone(kind: Any) -> str:
+    name = str(kind)
+    return next((tone for start, tone in _TONES if name.startswith(start)), "")
+
+
+@lru_cache(64)
+def _lexer(language: str) -> Lexer | None:
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped]
+
+    try:
+        return get_lexer_by_name(language)
+    except ClassNotFound:
+        return None
