@@ -58,7 +58,7 @@ async def test_every_style_over_chat_completions(folder: Path) -> None:
             "ADDING": await server.assistant(model="adding", tools=[ADD]),
             "ENDLESS": await server.assistant(model="endless"),
         }
-            assert (await node.run(folder, "node", "styles.mjs", **environment)).split() == STYLES
+        assert (await node.run(folder, "node", "styles.mjs", **environment)).split() == STYLES
 
 
 async def adds_or_never_ends(request: Request) -> Reply | None:
