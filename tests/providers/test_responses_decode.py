@@ -397,6 +397,13 @@ def test_an_error_event_fails_the_run_flat_or_nested(told: Told, error: Json) ->
     assert told.transcript.path()[-1].complete is False
 
 
+def test_the_first_word_about_a_failure_counts(told: Told) -> None:
+    told.tell("error", code="rate_limit_exceeded", message="slow down")
+    end = told.end("failed", error={"code": "server_error", "message": "it failed"})
+    assert end.error is not None
+    assert "slow down" in end.error.message
+
+
 def test_too_long_a_conversation_has_the_code_that_the_engine_acts_on(told: Told) -> None:
     error = {"code": "context_length_exceeded", "message": "Your input exceeds the window."}
     end = told.end("failed", error=error)

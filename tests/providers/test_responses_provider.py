@@ -354,7 +354,8 @@ async def test_a_conversation_that_the_server_forgot_is_sent_anew_and_said(
     peer.script = [Say(("two",)), End()]
     end = await stateful.answer("on")
     assert end.outcome is Outcome.COMPLETED
-    assert [item["content"] for item in peer.bodies[-1]["input"]] == ["go", "one", "on"]
+    first, answer, second = (item["content"] for item in peer.bodies[-1]["input"])
+    assert (first, answer[0]["text"], second) == ("go", "one", "on")
     assert sum(isinstance(signal, NoticeAdded) for signal in stateful.signals) == 1
 
 

@@ -117,7 +117,11 @@ def test_calls_and_outputs_of_the_past() -> None:
         text="Let me look.",
     )
     said, first, second, one, two = encode_history([message], PROFILE, {})
-    assert said == {"role": "assistant", "content": "Let me look."}
+    assert said == {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "Let me look."}],
+    }
     call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a":1}'}
     assert first == call
     assert second == {**call, "call_id": "c2", "arguments": "{}"}
@@ -135,7 +139,8 @@ def test_what_the_provider_ran_is_told_as_text() -> None:
     )
     (said,) = encode_history([calling(hosted, text="Yes.")], PROFILE, {})
     assert said["role"] == "assistant"
-    assert said["content"] == 'Yes.\n\n[web_search was called with {"q":1}; output: found]'
+    (content,) = said["content"]
+    assert content["text"] == 'Yes.\n\n[web_search was called with {"q":1}; output: found]'
 
 
 def test_a_custom_tool_gets_raw_text_back() -> None:

@@ -95,12 +95,20 @@ def _encode_message(message: HistoryMessage, customs: set[str]) -> list[JsonObje
     said = "\n\n".join(pieces)
     encoded: list[JsonObject] = []
     if said:
-        encoded.append({"role": message.role.value, "content": said})
+        encoded.append(_said(message.role, said))
     encoded += [_encode_call(call, customs) for call in ours]
     for call in ours:
         output = _NO_OUTPUT if call.output is None else call.output
         encoded.append(_call_output(call.call_id, output, custom=call.name in customs))
     return encoded
+
+
+def _said(role: Role, words: str) -> JsonObject:
+    # llama.cpp takes words of the model only in this form; the others take any.
+    if role is Role.ASSISTANT:
+        content = [{"type": "output_text", "text": words}]
+        return {"type": "message", "role": role.value, "content": content}
+    return {"role": role.value, "content": words}
 
 
 def _encode_call(call: HistoryCall, customs: set[str]) -> JsonObject:
