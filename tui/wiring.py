@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,13 +66,14 @@ class Providers:
         self._keys: dict[str, str | None] = {}
         self._server: EmbeddedServer | None = None
         self._served: tuple[str, str] | None = None
-        self._making = asyncio.Lock()
+        # One at a time makes a provider; a password manager that takes long holds up no other one.
+        self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def profile(self, name: str | None) -> Profile:
         return profile_of(self._current.value, name)
 
     async def provider(self, profile: Profile) -> Provider:
-        async with self._making:
+        async with self._making["" if profile.embedded else profile.name]:
             if profile.name not in self._made:
                 self._made[profile.name] = await self._make(profile)
             return self._made[profile.name]

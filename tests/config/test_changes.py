@@ -112,9 +112,11 @@ def test_what_is_still_needed_cannot_be_unset(config: Path) -> None:
     assert load_settings(config).default_profile == "new"
 
 
-def test_unset_mends_a_file_that_is_wrong(config: Path) -> None:
-    config.with_name("local.toml").write_text("[limits]\nmax_rounds = 0\n", encoding="utf-8")
+def test_unset_mends_a_file_that_is_wrong_step_by_step(config: Path) -> None:
+    wrong = "[limits]\nmax_rounds = 0\nmax_retries = -1\n"
+    config.with_name("local.toml").write_text(wrong, encoding="utf-8")
     unset_value(config, ("limits", "max_rounds"))
+    unset_value(config, ("limits", "max_retries"))
     assert load_settings(config).limits.max_rounds == 50
 
 
