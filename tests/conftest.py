@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,10 @@ from hypothesis import settings
 settings.register_profile("tickertape", deadline=None, database=None)
 settings.load_profile("tickertape")
 
+# In the environment of every test; whoever needs a key for a profile names this variable.
+FAKE_KEY_ENV, FAKE_KEY = "TICKERTAPE_FAKE_KEY", "sk-Wq5Xv8-of-no-use-9e8d7c6b5a4f3e2d"
+_TRACES = (FAKE_KEY[:8].encode(), base64.b64encode(FAKE_KEY.encode())[:24])
+
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -21,6 +27,17 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKERTAPE_HOME", str(tmp_path / "home"))
     for name in ("OPENAI_API_KEY", "OPENAI_ASSISTANT_ID", "OPENAI_BASE_URL", "TICKERTAPE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(FAKE_KEY_ENV, FAKE_KEY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_key_in_any_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """When all is over, no home of any test holds the key that they used."""
+    yield
+    for path in tmp_path_factory.getbasetemp().glob("*/home/**/*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(trace in content for trace in _TRACES), f"{path} holds the key"
 
 
 @pytest.fixture(autouse=True)

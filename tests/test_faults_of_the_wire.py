@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import FAKE_KEY_ENV
 from tests.providers.assistants_peer import (
     AssistantsPeer,
     Break,
@@ -54,8 +55,8 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def profile(name: str, base_url: str, **more: Any) -> Profile:
-    given = {"model": "m", "api_key_env": "", "read_timeout": 0.4, "connect_timeout": 2.0, **more}
-    return Profile(name=name, base_url=base_url, **given)
+    given = {"model": "m", "read_timeout": 0.4, "connect_timeout": 2.0, **more}
+    return Profile(name=name, base_url=base_url, api_key_env=FAKE_KEY_ENV, **given)
 
 
 @asynccontextmanager

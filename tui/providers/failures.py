@@ -63,9 +63,9 @@ def status_error(
     status: int, headers: Mapping[str, str], body: str, who: Answerer
 ) -> ProviderError:
     """The error for a response whose status is not a success."""
-    said = read_error(body)
+    said = read_error(who.secrets.redact(body))
     if 300 <= status < 400:
-        said = Said(message=headers.get("location", ""))
+        said = Said(message=who.secrets.redact(headers.get("location", "")))
     known = recognise(said)
     if known is not None and known.code not in _ONLY.get(status, (known.code,)):
         known = None
@@ -75,7 +75,7 @@ def status_error(
     if delay is not None and delay >= 1:
         hint = f"The server asks to wait {delay:.0f} s. {hint}"
     return ProviderError(
-        _sentence(f"{kind.message} ({who.host} answered {status})", said, who.secrets),
+        _sentence(f"{kind.message} ({who.host} answered {status})", said),
         hint=hint,
         code=kind.code if known else plain(said.code, 80) or kind.code,
         retryable=kind.retryable,
@@ -85,8 +85,8 @@ def status_error(
     )
 
 
-def _sentence(ours: str, said: Said, secrets: Secrets) -> str:
-    detail = plain(secrets.redact(said.message))
+def _sentence(ours: str, said: Said) -> str:
+    detail = plain(said.message)
     return f"{ours}: {detail}" if detail else f"{ours}."
 
 
@@ -126,11 +126,11 @@ def not_a_stream(body: str, who: Answerer) -> ProviderError:
             hint=who.address_hint,
             code="not_an_api",
         )
-    said = read_error(body)
+    said = read_error(who.secrets.redact(body))
     known = recognise(said)
     ours = known.message if known else f"{who.host} answered without streaming"
     return ProviderError(
-        _sentence(ours, said, who.secrets),
+        _sentence(ours, said),
         hint=known.hint if known else "Check base_url; the server has to support streaming.",
         code=known.code if known else "not_streaming",
         sent=known is None,

@@ -92,7 +92,7 @@ class Transport:
             raise self._explain(error) from None
         finally:
             await opened.close()
-        data = parse_object(body)
+        data = parse_object(self.secrets.redact(body))
         if data is None:
             raise failures.not_json(self.who)
         return data
