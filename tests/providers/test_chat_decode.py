@@ -207,6 +207,11 @@ def test_one_call_in_pieces() -> None:
             ],
             [("c1", "f", '{"a":1}')],
         ),
+        # one id alone, then another with everything: the first counts here too
+        (
+            [calls(call(0, "c1")), calls(call(0, "c2", name="f", arguments="{}"))],
+            [("c1", "f", "{}")],
+        ),
         # arguments before the name
         (
             [calls(call(0, "c1", arguments="{")), calls(call(0, name="f", arguments="}"))],
@@ -465,6 +470,26 @@ def test_the_whole_message_at_the_end_corrects_and_is_not_said_twice() -> None:
     alone.stream({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]})
     assert alone.shown == heard.shown
     assert alone.calls == heard.calls
+    answer = alone.decoder.take_answer()
+    assert answer is not None
+    assert answer["reasoning_content"] == "Hmm"
+
+
+def test_a_whole_message_may_leave_out_the_ids() -> None:
+    heard = Heard()
+    function = {"name": "f", "arguments": "{}"}
+    message = {"content": None, "tool_calls": [{"type": "function", "function": function}]}
+    end = heard.stream(
+        calls(call(0, "c1", **function)),
+        {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]},
+    )
+    assert [need.call_id for need in end.needs] == ["c1"]
+
+
+def test_a_thought_is_over_when_a_call_begins() -> None:
+    heard = Heard()
+    heard.stream(chunk(reasoning="Hm"), calls(call(0, "c1", name="f", arguments="{")))
+    assert [part.finished for part in heard.parts] == [True, False]
 
 
 def test_what_comes_after_the_end_still_counts() -> None:

@@ -192,10 +192,11 @@ async def test_an_objection_to_a_value_is_told(peer: ChatPeer) -> None:
     assert len(peer.bodies) == 1
 
 
-async def test_an_objection_that_stays_is_told_once(peer: ChatPeer) -> None:
-    objecting(peer, "messages", "stream_options is unknown")
+@pytest.mark.parametrize("message", ["stream_options is unknown", "bad tool call id"])
+async def test_an_objection_that_stays_is_told(peer: ChatPeer, message: str) -> None:
+    objecting(peer, "messages", message)
     async with talk(peer) as talking:
-        with pytest.raises(ProviderError, match="stream_options"):
+        with pytest.raises(ProviderError, match=message):
             await talking.answer("go")
     assert len(peer.bodies) == 2
 

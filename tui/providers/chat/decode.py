@@ -94,7 +94,8 @@ class ChatDecoder:
             return [UnknownEvent(name=f"choice {at}")]
         # Some servers send the whole message at the end, or nothing but that.
         events = self._round.delta(obj(choice, "delta"))
-        events += self._round.delta(obj(choice, "message"), whole=True)
+        if message := obj(choice, "message"):
+            events += self._round.delta(message, whole=True)
         self._reason = text(choice, "finish_reason").lower() or self._reason
         if self.ended:
             complete = self._end().outcome in (Outcome.COMPLETED, Outcome.REQUIRES_ACTION)

@@ -120,7 +120,7 @@ def _add(messages: list[JsonObject], message: JsonObject) -> None:
     if not calls and not (message["content"] or "").strip() and message["role"] != "tool":
         return
     before = messages[-1] if messages else {}
-    if before.get("role") != message["role"] or message["role"] == "tool" or "tool_calls" in before:
+    if before.get("role") != message["role"] or message["role"] == "tool":
         messages.append(message)
         return
     both = [each for each in (before["content"], message["content"]) if each]
