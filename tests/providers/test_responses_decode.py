@@ -105,6 +105,19 @@ def test_text_that_nobody_announced_is_shown(told: Told) -> None:
     assert told.parts[0].finished
 
 
+def test_text_of_nothing_in_particular_is_one_text(told: Told) -> None:
+    told.tell("response.output_text.delta", delta="a")
+    told.tell("response.output_text.delta", delta="b")
+    assert told.texts == [(PartKind.TEXT, "ab")]
+
+
+def test_an_index_that_no_database_takes_is_none(told: Told) -> None:
+    told.tell("response.output_text.delta", output_index=10**30, delta="a")
+    told.tell("response.output_text.delta", output_index=1, content_index=10**30, delta="b")
+    assert [text for _, text in told.texts] == ["a", "b"]
+    assert max(part.index for part in told.parts) < 2**63
+
+
 def test_a_done_event_without_any_delta_is_shown_at_once(told: Told) -> None:
     told.tell("response.output_text.done", output_index=0, content_index=0, text="whole")
     assert told.texts == [(PartKind.TEXT, "whole")]
@@ -231,6 +244,31 @@ def test_calls_of_a_response_that_was_cut_short_are_not_run(told: Told) -> None:
     end = told.end("incomplete", incomplete_details=details)
     assert (end.outcome, end.needs) == (Outcome.INCOMPLETE, ())
     assert end.reason == "the limit of output tokens was reached"
+
+
+def test_the_first_name_and_id_of_a_call_win(told: Told) -> None:
+    told.added(0, type="function_call", id="fc", call_id="c", name="f")
+    told.done(0, type="function_call", id="fc", call_id="other", name="", arguments="{}")
+    (need,) = told.end().needs
+    assert (need.call_id, need.name) == ("c", "f")
+    sent = told.decoder.output[0]
+    assert (sent["call_id"], sent["name"]) == ("c", "f")
+
+
+def test_arguments_of_any_call_may_stream_as_those_of_a_function(told: Told) -> None:
+    told.added(0, type="mcp_call", id="m", name="fetch", server_label="web")
+    told.tell("response.function_call_arguments.delta", output_index=0, delta='{"u":1}')
+    assert str(told.call.arguments) == '{"u":1}'
+
+
+def test_a_server_that_counts_every_item_as_the_first_loses_none(told: Told) -> None:
+    for word in ("one", "two"):
+        content = [{"type": "output_text", "text": word}]
+        told.added(0, type="message", id=word, content=[])
+        told.tell("response.output_text.delta", output_index=0, delta=word)
+        told.done(0, type="message", id=word, content=content)
+    told.end()
+    assert told.texts == [(PartKind.TEXT, "one"), (PartKind.TEXT, "two")]
 
 
 def test_a_call_without_any_id_gets_one_that_is_sent_back(told: Told) -> None:

@@ -57,9 +57,8 @@ async def provider_of(peer: ResponsesPeer) -> AsyncIterator[Maker]:
     made: list[Provider] = []
 
     def make(**more: Any) -> Provider:
-        more.setdefault("model", "m")
-        url = f"{peer.http.url}/v1"
-        profile = Profile(name="p", protocol="responses", base_url=url, read_timeout=10.0, **more)
+        given = {"model": "m", "read_timeout": 10.0, **more}
+        profile = Profile(name="p", protocol="responses", base_url=f"{peer.http.url}/v1", **given)
         made.append(create(profile, api_key="sk-responses-test"))
         return made[-1]
 
@@ -326,6 +325,7 @@ async def test_only_what_is_new_is_sent_to_a_server_that_keeps_responses(
     first, outputs, second = peer.bodies
     made = list(peer.responses)
     assert (first["store"], "previous_response_id" in first) == (True, False)
+    assert first["truncation"] == "auto"
     assert [item["type"] for item in outputs["input"]] == ["function_call_output"]
     assert second["input"] == [{"role": "user", "content": "on"}]
     assert [outputs["previous_response_id"], second["previous_response_id"]] == made[:2]
@@ -449,8 +449,7 @@ async def test_a_background_response_is_followed_from_where_its_stream_broke(
         )
 
     peer.intercept = follow
-    first = frame("response.output_text.delta", **delta, delta="before", sequence_number=5)
-    peer.script = [Raw(first), Break("abort")]
+    peer.script = [Raw(BEFORE), Break("abort")]
     async with provider.open(talk.say("go")) as session:
         end = await talk.turn(session, NewMessages())
         assert end.outcome is Outcome.DISCONNECTED
@@ -458,6 +457,74 @@ async def test_a_background_response_is_followed_from_where_its_stream_broke(
     assert end.outcome is Outcome.COMPLETED
     assert peer.http.requests[-1].query == {"stream": "true", "starting_after": "5"}
     assert talk.text == "before after"
+
+
+def answers_when_asked(peer: ResponsesPeer, times: int) -> None:
+    """The kept response is over once it has been asked for so often."""
+    content = [{"type": "output_text", "text": "before after"}]
+    message = {"type": "message", "id": "m", "content": content}
+    asked = 0
+
+    async def retrieve(request: Request) -> Reply | None:
+        nonlocal asked
+        if request.line == "GET /v1/responses/resp_1":
+            asked += 1
+            if asked == times:
+                peer.responses["resp_1"] |= {"status": "completed", "output": [message]}
+        return None
+
+    peer.intercept = retrieve
+
+
+_sleep = asyncio.sleep
+
+
+async def soon(_seconds: float) -> None:
+    """Waiting takes no time."""
+    await _sleep(0)
+
+
+BEFORE = frame(
+    "response.output_text.delta",
+    output_index=0,
+    item_id="m",
+    content_index=0,
+    delta="before",
+    sequence_number=5,
+)
+
+
+async def test_a_background_response_is_waited_for_by_another_session(
+    peer: ResponsesPeer, provider_of: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncio, "sleep", soon)
+    provider = provider_of(stateful=True, options={"background": True})
+    talk = Conversation(provider)
+    peer.script = [Raw(BEFORE), Break("abort")]
+    asked = talk.say("go")
+    async with provider.open(asked) as session:
+        assert (await talk.turn(session, NewMessages())).outcome is Outcome.DISCONNECTED
+        kept = session.continuation
+    answers_when_asked(peer, times=30)
+    async with provider.open(replace(asked, continuation=kept)) as session:
+        assert (await talk.turn(session, Resume())).outcome is Outcome.COMPLETED
+    assert [message.text for message in talk.transcript.path()] == ["go", "before after"]
+
+
+async def test_a_response_that_does_not_end_is_not_waited_for_for_ever(
+    peer: ResponsesPeer, provider_of: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncio, "sleep", soon)
+    talk = Conversation(provider_of(stateful=True))
+    peer.script = [Raw(BEFORE), Break("abort")]
+    async with talk.provider.open(talk.say("go")) as session:
+        await talk.turn(session, NewMessages())
+        peer.responses["resp_1"]["status"] = "in_progress"
+        end = await talk.turn(session, Resume())
+    assert end.outcome is Outcome.DISCONNECTED
+    assert end.error is not None
+    assert "still works" in end.error.message
+    assert talk.text == "before"
 
 
 @pytest.mark.parametrize("background", [True, False])

@@ -43,12 +43,11 @@ class ResponsesApi:
             lambda client: client.responses.with_streaming_response.retrieve(response_id)
         )
 
-    async def follow(self, response_id: str, after: int | None) -> OpenedResponse:
+    async def follow(self, response_id: str, after: int) -> OpenedResponse:
         """The stream of a background response, from behind the event with this number on."""
-        query: JsonObject = {} if after is None else {"starting_after": after}
         return await self.transport.stream(
             lambda client: client.responses.with_streaming_response.retrieve(
-                response_id, stream=True, extra_query=query
+                response_id, stream=True, starting_after=after
             )
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from tui.core.errors import ProviderError
@@ -135,7 +136,9 @@ class StatefulSession:
     async def _ask(
         self, given: list[JsonObject], previous: str, *, notice: str = ""
     ) -> AsyncGenerator[Signal, None]:
-        body = {"store": True, **encode_request(self._request, self._profile)}
+        # To trim a conversation that is too long is up to who keeps it.
+        body = {"store": True, "truncation": "auto"}
+        body |= encode_request(self._request, self._profile)
         body |= {"model": await self._api.model(self._request), "input": given}
         if previous:
             body["previous_response_id"] = previous
@@ -175,12 +178,13 @@ class StatefulSession:
 
     async def _rest(self, response_id: str) -> AsyncGenerator[Signal, None]:
         response = await self._retrieve(response_id)
-        if text(response, "status") not in TERMINAL and response.get("background") is True:
-            opened = await self._api.follow(response_id, self._decoder.sequence)
-            async for signal in self._read(opened):
+        background, seen = response.get("background") is True, self._decoder.sequence
+        # From another process nobody knows what was shown: then the whole comes at its end.
+        if text(response, "status") not in TERMINAL and background and seen is not None:
+            async for signal in self._read(await self._api.follow(response_id, seen)):
                 yield signal
             return
-        patience = self._profile.read_timeout
+        patience = math.inf if background else self._profile.read_timeout
         while text(response, "status") not in TERMINAL and patience > 0:
             patience -= _POLL
             await asyncio.sleep(_POLL)
