@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import json_values
 from tui.core.events import (
+    AnnotationAdded,
     Envelope,
     Event,
     MessageAdded,
@@ -170,6 +171,7 @@ def test_annotations_come_once_whether_streamed_or_not(told: Told) -> None:
     content = [{"type": "output_text", "text": "x", "annotations": [first, second]}]
     told.done(0, type="message", id="m", content=content)
     assert told.parts[0].annotations == [first, second]
+    assert sum(isinstance(event, AnnotationAdded) for event in told.events) == 2
 
 
 def test_surrogates_cut_in_half_are_joined(told: Told) -> None:
@@ -303,6 +305,22 @@ def test_code_streams_and_its_logs_are_the_output(told: Told) -> None:
     assert str(told.call.arguments) == "print(1)"
     assert str(told.call.output) == "1\n\n[image https://x/y.png]"
     assert (told.call.origin, told.call.state) == (ToolOrigin.HOSTED, ToolState.DONE)
+
+
+def test_a_call_that_a_failure_cut_off_is_not_done(told: Told) -> None:
+    told.added(0, type="code_interpreter_call", id="ci", code="")
+    told.tell("response.code_interpreter_call_code.delta", output_index=0, delta="print(")
+    told.end("failed", error={"code": "server_error", "message": "fell over"})
+    assert (told.call.state, str(told.call.arguments)) == (ToolState.STREAMING, "print(")
+
+
+def test_a_function_that_the_server_ran_itself_is_not_run_here(told: Told) -> None:
+    call = {"type": "function_call", "id": "fc", "call_id": "c", "name": "f", "arguments": "{}"}
+    told.done(0, **call)
+    told.done(1, type="function_call_output", id="fo", call_id="c", output="42")
+    end = told.end()
+    assert (end.outcome, end.needs) == (Outcome.COMPLETED, ())
+    assert str(told.call.output) == "42"
 
 
 def test_a_remote_call_that_failed_says_why(told: Told) -> None:
