@@ -7,15 +7,27 @@ from dataclasses import dataclass
 
 from textual.pilot import Pilot
 
-from tests.ui.driving import LARGE, SMALL, WIDE, settle, until
+from tests.ui.driving import LARGE, SMALL, WIDE, settle, text_of, until
 from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
-from tui.core.models import Outcome, PartKind, Problem, ThreadSummary, Usage
+from tui.core.errors import ProviderError
+from tui.core.models import (
+    ModelInfo,
+    Outcome,
+    PartFinal,
+    PartKind,
+    Problem,
+    ThreadSummary,
+    ToolOrigin,
+    Usage,
+)
 from tui.core.services import ProfileInfo, SendMessage
+from tui.core.settings import Price
 from tui.ui import themes
 from tui.ui.composer import Composer
 from tui.ui.leaving import Leaving
 
+BROAD = (160, 50)
 ANSWER = """It is **14:05 in Tokyo** and **07:05 in Paris**, and 17 * 23 = 391.
 
 | city  | time  | offset |
@@ -334,6 +346,137 @@ async def keys(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
     await pilot.press("f1")
 
 
+def two_profiles(backend: FakeBackend) -> None:
+    """The library, a configured profile with its models, one that fails, a local server."""
+    library(backend)
+    backend.more_profiles = (
+        ProfileInfo(
+            name="work", protocol="responses", model="gpt-5-mini", detail="api.example.org"
+        ),
+        ProfileInfo(name="lab", protocol="chat", model="qwen3-8b", detail="10.0.0.7:8000"),
+    )
+    backend.discovered = (_OLLAMA,)
+    backend.offered["work"] = tuple(
+        ModelInfo(id=name, context_window=window)
+        for name, window in (("gpt-5.1", 400_000), ("gpt-5-mini", 400_000), ("o4-mini", 200_000))
+    )
+    backend.offered["ollama"] = (ModelInfo(id="llama3.2"), ModelInfo(id="qwen2.5-coder:7b"))
+    backend.fail["models lab"] = ProviderError(
+        "10.0.0.7:8000 does not answer.", hint="Start its server."
+    )
+
+
+_OPENAI = ProfileInfo(
+    name="openai",
+    protocol="responses",
+    model="gpt-5.1",
+    configured=False,
+    found="OPENAI_API_KEY is set",
+)
+_OLLAMA = ProfileInfo(
+    name="ollama",
+    protocol="chat",
+    model="llama3.2",
+    configured=False,
+    found="answers at 127.0.0.1:11434",
+)
+
+
+async def picker(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """Choosing what answers."""
+    await pilot.press("f2")
+
+
+async def picker_filtered(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """A part of a name is typed."""
+    await pilot.press("f2")
+    await settle(pilot)
+    await pilot.press(*"mini")
+
+
+async def picker_light(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """The same on paper."""
+    await pilot.press("f12", "f2")
+
+
+def finds(backend: FakeBackend) -> None:
+    """A first start on a machine with a key and a local server."""
+    backend.discovered = (_OPENAI, _OLLAMA)
+
+
+def partial(backend: FakeBackend) -> None:
+    """An answer that reached its limit."""
+    library(backend)
+    run = begin(backend)
+    run.text(ANSWER[: ANSWER.index("How the clock")])
+    backend.clock += 2
+    run.finish(Outcome.INCOMPLETE, reason="the answer reached the limit of tokens.")
+
+
+def other_answers(backend: FakeBackend) -> None:
+    """A question that was answered twice, the second time by another model with sources."""
+    library(backend)
+    run = begin(backend)
+    run.text("It is 14:05 in Tokyo.")
+    run.finish()
+    backend.say("t1", "Are you sure? Look it up.")
+    parent = backend.transcript("t1").leaf_id
+    backend.begin("t1", "r2").text("Quite sure.")
+    backend.emit("t1", e.RunFinished(outcome=Outcome.COMPLETED), "r2")
+    if parent is not None:
+        backend.emit("t1", e.LeafSelected(message_id=parent))
+    third = backend.begin("t1", "r3", profile="work", model="gpt-5-mini")
+    third.call("web_search", end=False, origin=ToolOrigin.HOSTED)
+    final = PartFinal(arguments='{"query": "time in Tokyo"}', output="2 results")
+    third.emit(e.PartFinished(part_id="r3-p0", final=final))
+    part = third.text("Yes: Tokyo keeps UTC+9 all year.")
+    page = {"type": "url_citation", "url": "https://example.org/tokyo", "title": "Time in Tokyo"}
+    file = {"type": "file_citation", "filename": "offsets.csv"}
+    for annotation in (page, file):
+        third.emit(e.AnnotationAdded(part_id=part, annotation=annotation))
+    third.emit(e.UsageReported(usage=Usage(input_tokens=912, output_tokens=87, cached_tokens=512)))
+    backend.clock += 3
+    third.finish()
+    prices = {"gpt-5-mini": Price(input=0.25, output=2, cached=0.025)}
+    backend.more_profiles = (
+        ProfileInfo(name="work", protocol="responses", model="gpt-5-mini", prices=prices),
+    )
+
+
+def trimmed(backend: FakeBackend) -> None:
+    """A long thread: the model no longer sees its beginning."""
+    answered(backend)
+    second = backend.say("t1", "And which of the two is further east?")
+    run = backend.begin("t1", "r2")
+    run.emit(e.ContextTrimmed(messages=2, first_id=second))
+    run.text("Tokyo, by some 137 degrees.")
+    backend.clock += 1
+    run.finish()
+
+
+def refused_and_waiting(backend: FakeBackend) -> None:
+    """A remote call that needs a decision, below a refusal."""
+    library(backend)
+    run = begin(backend)
+    run.text("I cannot read the clock of a person.", kind=PartKind.REFUSAL)
+    call = run.call(
+        "read_file",
+        '{"path": "clocks/tokyo.txt"}',
+        origin=ToolOrigin.REMOTE_MCP,
+        server="files.example.org",
+    )
+    run.emit(e.ApprovalRequested(call_id=call))
+
+
+async def retrying(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
+    """The server asked for patience."""
+    run = begin(backend)
+    reason = "The server refuses more requests in this minute."
+    run.emit(e.RetryScheduled(attempt=1, delay=42.0, reason=reason))
+    backend.clock += 12
+    await until(pilot, lambda: "in 30 s" in text_of(pilot, "#log"))
+
+
 def _sizes(
     name: str,
     prepare: Callable[[FakeBackend], None],
@@ -366,4 +509,17 @@ SCENES: tuple[Scene, ...] = (
     *_sizes("private", library, private, SMALL, WIDE),
     *_sizes("not-saved", library, not_saved, SMALL, WIDE),
     *_sizes("elsewhere", library, elsewhere, SMALL, WIDE),
+    *_sizes("picker", two_profiles, picker, SMALL, BROAD),
+    *_sizes("picker-filtered", two_profiles, picker_filtered, SMALL),
+    *_sizes("picker-light", two_profiles, picker_light, BROAD),
+    *_sizes("finds", finds, still, SMALL, BROAD),
+    *_sizes("finds-light", finds, lighter, SMALL),
+    *_sizes("partial", partial, still, SMALL, BROAD),
+    *_sizes("partial-light", partial, lighter, SMALL),
+    *_sizes("sources", other_answers, still, SMALL, BROAD),
+    *_sizes("sources-light", other_answers, lighter, BROAD),
+    *_sizes("trimmed", trimmed, still, SMALL, BROAD),
+    *_sizes("trimmed-light", trimmed, lighter, SMALL),
+    *_sizes("remote-approval", refused_and_waiting, still, SMALL, BROAD),
+    *_sizes("retrying", library, retrying, SMALL),
 )

@@ -65,10 +65,35 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
         "#composer": ("Private: not on disk, gone when Tickertape ends",),
     },
     "not-saved": {"#storage": ("The disk is full", "kept in memory and tried again.")},
+    "picker": {},
+    "picker-filtered": {},
+    "picker-light": {},
+    "finds": {"#chat": ("openai: OPENAI_API_KEY is set (gpt-5.1)", "F3 talks to openai")},
+    "finds-light": {"#chat": ("ollama: answers at 127.0.0.1:11434",)},
+    "partial": {"#chat": ("limit of tokens. F8 goes on from here, F5 tries again.",)},
+    "partial-light": {"#chat": ("F8 goes on from here",)},
+    "sources": {
+        "#chat": ("answer 2 of 2", "[1] Time in Tokyo", "[2] offsets.csv", "✓ web_search"),
+        "#status": ("cost 0.0002868", "sandbox"),
+    },
+    "sources-light": {"#chat": ("work · gpt-5-mini answers below",)},
+    "trimmed": {"#chat": ("The model no longer sees what is above", "further east")},
+    "trimmed-light": {"#chat": ("The model no longer sees what is above",)},
+    "remote-approval": {
+        "#chat": ("Refused: I cannot", "read_file @files.example.org"),
+        "#approval": ("at the provider's server files.example.org",),
+    },
+    "retrying": {"#chat": ("Trying again in 30 s (attempt 1)", "Esc twice gives up.")},
     "elsewhere": {"#status": ("Another Tickertape is answering here",)},
 }
 # Dialogs have no pane of their own to look into.
-DIALOGS = {"keys": "Approve the tool call", "quitting": "2 answers are still being written."}
+DIALOGS = {
+    "keys": "Approve the tool call",
+    "quitting": "2 answers are still being written.",
+    "picker": "10.0.0.7:8000 does not answer. Start its server.",
+    "picker-filtered": "o4-mini",
+    "picker-light": "answers at 127.0.0.1:11434",
+}
 FOCUS = {
     "threads-overlay-80x24": "thread-list",
     "inspector-overlay-80x24": "calls",

@@ -39,8 +39,9 @@ class TickertapeApp(App[Leaving]):
     ``connect`` gives the five services; it runs after the first frame, may take its time, and may
     raise TickertapeError, which is shown. ``now`` gives seconds since the epoch. ``preferences``,
     when they can be had early, save the first frame from the wrong theme. Answers appear at
-    ``words_per_second`` at most (0: as they come); that is asked when all is connected. ``on_crash``
-    is told of whatever nobody handled; the app then ends with return code 1, and prints nothing.
+    ``words_per_second`` at most (0: as they come); that is asked when all is connected.
+    ``on_crash`` is told of whatever nobody handled; the app then ends with return code 1, and
+    prints nothing itself.
     """
 
     TITLE = "Tickertape"

@@ -73,13 +73,13 @@ class PickerScreen(ModalScreen[Choice | None]):
         self._own: dict[str, _Entry] = {}
         self._offered: dict[str, list[_Entry]] = {}
         self._shown: list[_Entry] = []
-        self._filter = Input(placeholder="Type a part of a name", max_length=80)
+        self._filter = Input(placeholder="Type a part of a name", max_length=80, compact=True)
         self._list = OptionList(id="choices", compact=True, markup=False)
         self._none = Static("Nothing has this in its name.", markup=False, classes="none")
 
     def compose(self) -> ComposeResult:
         """What to type, the list, and the keys."""
-        with Vertical(classes="dialog -tall"):
+        with Vertical(classes="dialog -steady"):
             yield Static("Which model answers in this thread?", markup=False, classes="question")
             yield self._filter
             yield self._list

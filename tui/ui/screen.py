@@ -13,7 +13,7 @@ from tui.core.models import Problem, RunId, ThreadId
 from tui.core.services import LogItem, Services, ThreadReloaded
 from tui.core.thread import Run
 from tui.ui import wording
-from tui.ui.clock import FrameClock
+from tui.ui.clock import FAST, FrameClock
 from tui.ui.desk import Desk
 from tui.ui.drafts import Drafts
 from tui.ui.layout_screen import LayoutScreen
@@ -265,7 +265,7 @@ class ThreadScreen(LayoutScreen):
     def _wake_in(self, seconds: float) -> None:
         if self._next_words is not None:
             self._next_words.stop()
-        self._next_words = self.set_timer(seconds, self._wake)
+        self._next_words = self.set_timer(max(seconds, FAST), self._wake)
 
     def _take_summaries(self, desk: Desk) -> None:
         for summary in desk.changes.drain():

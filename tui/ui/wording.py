@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
 
 from tui.core.events import RetryScheduled
@@ -202,33 +201,20 @@ def _doing(run: Run, *, elsewhere: bool) -> str:
     return "Answering" if run.first_delta_mono is not None else "Sent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
-    """What the reader can do about a run that ended badly: F5 tries it again, F8 goes on."""
-
-    retry: bool = True
-    go_on: bool = False
-
-    def after(self, said: str) -> str:
-        """The keys, as far as they were not ``said``."""
-        is_told = "F5" in said
-        if self.go_on:
-            return " F8 goes on from here." if is_told else " F8 goes on from here, F5 tries again."
-        return " F5 tries again." if self.retry and not is_told else ""
-
-
 def outcome_lines(
-    run: Run, *, ways: Ways = Ways(), wait: float | None = None
+    run: Run, *, newest: bool = True, partial: bool = False, wait: float | None = None
 ) -> list[tuple[str, str]]:
     """What a reader has to know about a run below its messages, as (style class, text).
 
-    ``wait`` is for how many seconds nothing is sent yet; None: as long as was planned.
+    F5 tries the ``newest`` run again, so only that one names it; F8 goes on with a ``partial``
+    answer. ``wait`` is for how many seconds nothing is sent yet; None: as long as was planned.
     """
     lines = [("notice", sanitise(text)) for text in run.notices]
     if run.retry is not None and run.active:
         lines.append(("notice", _retry_line(run.retry, run.retry.delay if wait is None else wait)))
-    ending = _ending(run, ways)
-    return [*lines, ending] if ending else lines
+    ending = _ending(run, retry=" F5 tries again." if newest and not partial else "")
+    lines += [ending] if ending else []
+    return [*lines, ("notice", WAYS_ON)] if partial else lines
 
 
 def _retry_line(retry: RetryScheduled, wait: float) -> str:
@@ -236,30 +222,25 @@ def _retry_line(retry: RetryScheduled, wait: float) -> str:
     return f"{told}: {one_line(retry.reason)} Esc twice gives up."
 
 
-def _ending(run: Run, ways: Ways) -> tuple[str, str] | None:
+def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
     if run.state is RunState.INTERRUPTED:
         if run.settle:
             return "problem", "Interrupted: you left before the answer was done."
         return "problem", "Interrupted: Tickertape ended before the answer did."
     if run.state is not RunState.FINISHED or run.outcome is Outcome.COMPLETED:
         return None
+    if run.outcome is Outcome.CANCELLED and run.reason == _LEFT:
+        return "notice", "Left as it was. What had arrived is kept."
     if run.outcome is Outcome.CANCELLED:
-        left = run.reason == _LEFT
-        told = "Left as it was." if left else "Cancelled."
-        more = "" if left or not run.reason else f" {sanitise(run.reason)}"
-        keys = ways.after("") if ways.go_on else ""
-        return "notice", f"{told} What had arrived is kept.{more}{keys}"
+        return "notice", f"Cancelled. What had arrived is kept. {sanitise(run.reason)}".rstrip()
     said = problem_text(run.error) if run.error else sanitise(run.reason)
     told = _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
-    if run.outcome is Outcome.INCOMPLETE and not ways.go_on:
+    if run.outcome is Outcome.INCOMPLETE or "F5" in told:
         return "problem", told
-    return "problem", _sentence(told) + ways.after(told)
+    return "problem", told + retry
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
-
-
+WAYS_ON = "F8 goes on from here, F5 tries again."
 _LEFT = "It was left as it is."  # the engine's reason
 
 _ENDINGS: dict[Outcome | None, str] = {

@@ -139,6 +139,28 @@ async def test_resizing_keeps_the_readers_place() -> None:
             assert top_message(pilot) == before
 
 
+@pytest.mark.parametrize("above", [3, 2 * FIRST_ROWS + 2])
+async def test_a_rule_far_above_does_not_move_the_reader(above: int) -> None:
+    backend = long_thread(3 * FIRST_ROWS)
+    run = backend.begin("t1", "r1")
+    async with running(backend, SMALL) as pilot:
+        await until(pilot, lambda: "message 119" in log(pilot))
+        await pilot.press("shift+f6", "pageup", "pageup")
+        await settle(pilot)
+        before = top_message(pilot)
+        first = list(backend.transcript("t1").messages)[above]
+        run.emit(e.ContextTrimmed(messages=above, first_id=first))
+        await settle(pilot)
+        assert top_message(pilot) == before
+        assert not chat(pilot).following
+        while "no longer sees" not in log(pilot):
+            await pilot.press("home")
+            await settle(pilot)
+            if f"message {above - 1:03}" in log(pilot):
+                break
+        assert "The model no longer sees what is above" in log(pilot)
+
+
 async def test_a_long_thread_is_mounted_from_its_end_and_loads_upwards() -> None:
     backend = long_thread(3 * FIRST_ROWS)
     async with running(backend, SMALL) as pilot:

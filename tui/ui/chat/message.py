@@ -155,9 +155,8 @@ class RunView(Vertical):
         """Show the run as it is now."""
         newest = next(reversed(self._transcript.runs)) == self._run.id
         is_end = self._run.tail_id == self._transcript.leaf_id
-        go_on = newest and is_end and is_partial(self._transcript, self._run)
-        ways = wording.Ways(retry=newest, go_on=go_on)
-        lines = wording.outcome_lines(self._run, ways=ways, wait=self._wait)
+        partial = newest and is_end and is_partial(self._transcript, self._run)
+        lines = wording.outcome_lines(self._run, newest=newest, partial=partial, wait=self._wait)
         if self._run.retry is None:
             self._wait = None
         if lines == self._told:

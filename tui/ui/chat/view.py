@@ -107,8 +107,8 @@ class ChatView(Vertical):
         self._start_over(transcript, empty, FIRST_ROWS)
         self._log.action_follow()
 
-    def show_again(self, transcript: Transcript, empty: Widget) -> None:
-        """The same for another transcript of the same thread: the reader stays at their place."""
+    def show_again(self, transcript: Transcript, empty: Widget | None = None) -> None:
+        """The same for what became of the same thread: the reader stays at their place."""
         place = self._log.place
         before = [] if place is None else [r for r, w in self._widgets.items() if w is place.child]
         above = self._rows.index(before[0]) if before else 0
@@ -206,7 +206,6 @@ class ChatView(Vertical):
         self._dirty_parts.clear()
         self._dirty_calls.clear()
         self._dirty_runs.clear()
-        self._tries_at.clear()
         self._restructured = False
         self._empty = None
 
@@ -239,7 +238,7 @@ class ChatView(Vertical):
         while same < min(len(fresh), len(self._rows)) and fresh[same] == self._rows[same]:
             same += 1
         if same < self._hidden:
-            self.show(self._transcript)
+            self.show_again(self._transcript)
             return
         gone = [self._drop(row) for row in self._rows[same:] if row not in fresh[same:]]
         self._take_away([widget for widget in gone if widget is not None])

@@ -27,7 +27,7 @@ class InspectorHeading(LineWidget, can_focus=False):
         super().__init__()
         self._tab = 0
         self._counts = (0, 0)
-        self._run = ""
+        self._run: list[str] = []
         self._run_tone: Tone = "note"
 
     def show(
@@ -35,15 +35,16 @@ class InspectorHeading(LineWidget, can_focus=False):
     ) -> None:
         """``counts`` of calls and events; ``place`` says which of how many runs it is."""
         self._tab, self._counts = tab, counts
-        self._run, self._run_tone = ("", "note") if run is None else _state(run, place)
-        self._run += f" · {cost}" if cost else ""
+        self._run, self._run_tone = ([], "note") if run is None else _state(run, place)
+        if cost:
+            self._run.append(cost)
         self.repaint()
 
     def lay_out(self, width: int, height: int) -> list[ScreenRow]:
         """The tabs above the run."""
         return [
             ScreenRow(tuple(self._labels(width))),
-            ScreenRow(((f" {self._run}", self._run_tone),)),
+            ScreenRow(((_fitting(self._run, width), self._run_tone),)),
         ]
 
     def _labels(self, width: int) -> list[tuple[str, Tone]]:
@@ -66,12 +67,18 @@ class InspectorHeading(LineWidget, can_focus=False):
 _ROOM_FOR_KEYS = 34
 
 
-def _state(run: Run, place: str) -> tuple[str, Tone]:
+def _state(run: Run, place: str) -> tuple[list[str], Tone]:
     if run.active:
-        rounds = f" · round {run.rounds}" if run.rounds > 1 else ""
-        return f"{place} · {run.state.value}{rounds}", "active"
+        rounds = [f"round {run.rounds}"] if run.rounds > 1 else []
+        return [place, run.state.value, *rounds], "active"
     ended = run.outcome.value if run.outcome else RunState.INTERRUPTED.value
-    took = (
-        "" if run.finished_mono is None else f" · {duration(run.finished_mono - run.started_mono)}"
-    )
-    return f"{place} · {ended}{took}", "note" if run.outcome is Outcome.COMPLETED else "bad"
+    took = [] if run.finished_mono is None else [duration(run.finished_mono - run.started_mono)]
+    return [place, ended, *took], "note" if run.outcome is Outcome.COMPLETED else "bad"
+
+
+def _fitting(facts: list[str], width: int) -> str:
+    """The facts on one line; without the word for success where it would cost the last of them."""
+    line = " " + " · ".join(facts)
+    if len(line) <= width:
+        return line
+    return " " + " · ".join(each for each in facts if each != Outcome.COMPLETED.value)
