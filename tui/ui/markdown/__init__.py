@@ -3,6 +3,7 @@
 from tui.ui.markdown.page import Block, Ink, Line, Piece
 from tui.ui.markdown.palette import Palette, palette_of
 from tui.ui.markdown.stream import MarkdownStream, estimate_height, render
+from tui.ui.markdown.warming import warm, warm_soon
 
 __all__ = [
     "Block",
@@ -14,4 +15,6 @@ __all__ = [
     "estimate_height",
     "palette_of",
     "render",
+    "warm",
+    "warm_soon",
 ]

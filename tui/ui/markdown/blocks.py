@@ -40,6 +40,7 @@ class Reader:
     def read(self, line: str, at: int) -> None:
         """Read a line, or the beginning of a very long one."""
         cursor = Cursor(line, at)
+        self.pen.page.limit = cursor.end
         depth = self._continued(cursor)
         if isinstance(self.leaf, Verbatim) and self._goes_on(self.leaf, cursor, depth):
             return
@@ -54,6 +55,7 @@ class Reader:
 
     def read_on(self, text: str, at: int) -> None:
         """Read more of a very long line."""
+        self.pen.page.limit = at + len(text)
         if self.leaf is None:
             self.leaf = leaves.paragraph(self.pen, Cursor("", at))
         self.leaf.more(text, at, self.pen)

@@ -71,9 +71,7 @@ class Highlighter:
         return line[: line.index("*/") + 2]
 
     def _lex(self, line: str) -> Iterator[tuple[Any, str]]:
-        from pygments.lexer import RegexLexer
-
-        if isinstance(self._lexer, RegexLexer):
+        if self._lexer is not None and _has_plain_rules(self._lexer):
             yield from self._lex_by_rules(self._lexer, line)
         elif self._lexer is not None:
             for _, kind, text in self._lexer.get_tokens_unprocessed(line):
@@ -117,6 +115,15 @@ def _change(stack: list[str], change: Any) -> None:
             stack.append(step)
 
 
+@lru_cache(64)
+def _has_plain_rules(lexer: Lexer) -> bool:
+    """Whether its state is a stack of names; some lexers keep more, and are asked line by line."""
+    from pygments.lexer import RegexLexer
+
+    reads = RegexLexer.get_tokens_unprocessed
+    return getattr(type(lexer), "get_tokens_unprocessed", None) is reads
+
+
 @lru_cache(512)
 def _tone(kind: Any) -> str:
     name = str(kind)
@@ -129,6 +136,7 @@ def _lexer(language: str) -> Lexer | None:
     from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
     try:
-        return get_lexer_by_name(language)
+        # Code in a message seldom begins with the tag that PHP begins with.
+        return get_lexer_by_name(language, **({"startinline": True} if language == "php" else {}))
     except ClassNotFound:
         return None

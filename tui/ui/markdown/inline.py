@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui.core.sanitise import safe_link, sanitise
+from tui.core.sanitise import safe_link, sanitise, split_invisible
 from tui.ui.markdown.page import NEWLINE, Ink, Piece
 
 if TYPE_CHECKING:
@@ -178,12 +178,16 @@ class _Writer:
     def _add(self, text: str, tone: str = "") -> None:
         if text:
             ink = self._inks[-1].plus(tone) if tone else self._inks[-1]
-            self.pieces.append(Piece(_harmless(text), ink, self._place))
-            self._place += len(text)
+            # A character that is shown as several is a piece of its own, so that places are right.
+            for raw, shown in split_invisible(_on_one_line(text)):
+                self.pieces.append(Piece(shown, ink, self._place))
+                self._place += len(raw)
 
 
 def _harmless(text: str) -> str:
-    """On one line, and nothing in it that steers a terminal (an entity can be any character)."""
-    return sanitise(" ".join(text.splitlines()) if not text.isprintable() else text).replace(
-        "\t", " "
-    )
+    """On one line, and nothing in it that steers a terminal: an entity can be any character."""
+    return sanitise(_on_one_line(text))
+
+
+def _on_one_line(text: str) -> str:
+    return text if text.isprintable() else text.replace("\n", " ").replace("\t", " ")

@@ -93,7 +93,7 @@ class Block:
 class Page:
     """Lines and blocks, only ever added to; ``first`` blocks and ``above`` lines are elsewhere."""
 
-    __slots__ = ("above", "blocks", "code", "cursor", "first", "lines")
+    __slots__ = ("above", "blocks", "code", "cursor", "first", "limit", "lines")
 
     def __init__(self, above: int = 0, first: int = 0, cursor: int = 0) -> None:
         self.lines: list[Line] = []
@@ -102,11 +102,13 @@ class Page:
         self.above = above
         self.first = first
         self.cursor = cursor
+        self.limit = cursor  # how much of the source was read
 
     def sequel(self) -> Page:
         """A page that goes on where this one ends, its open block included."""
         kept = max(0, len(self.blocks) - 1)
         page = Page(self.above + len(self.lines), self.first + kept, self.cursor)
+        page.limit = self.limit
         page.blocks = [_copy(block) for block in self.blocks[kept:]]
         return page
 
@@ -123,7 +125,7 @@ class Page:
     def put(self, pieces: Iterable[Piece], end: int) -> None:
         """One more line, which shows the source from where the last one ended."""
         start = self.cursor
-        self.cursor = end = max(start, end)
+        self.cursor = end = max(start, min(end, self.limit))
         self.lines.append(Line(tuple(pieces), start, end, self.first + len(self.blocks) - 1))
         if self.blocks:
             self.blocks[-1].end = end

@@ -13,13 +13,13 @@ from tui.ui.markdown.page import Ink, Piece
 from tui.ui.markdown.pen import Pen
 from tui.ui.markdown.wrap import Wrapper
 
+# A paragraph is short while it may still turn out to be a heading that is underlined.
+SHORT = 128
 # At which lengths a cut is tried; at the last one it is made even if markup is open.
-_GOALS = (128, 256, 512, 1024, 2048)
+_GOALS = (48, 128, 256, 512, 1024, 2048)
 _UNBROKEN = 4096  # a text without any good place is cut anywhere after that many characters
 _WIDE = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3"
 _SPOT = re.compile(rf"(?<=[^\s\\])[ \n](?=[^\s])|(?<=[{_WIDE}])(?=[{_WIDE}])")
-# A paragraph is short while it may still turn out to be a heading that is underlined.
-SHORT = _GOALS[0]
 # The first sign of a table must come this early in a line.
 HEADER_REACH = 256
 
@@ -111,7 +111,7 @@ class Prose:
         # The last line stays as it is while it could be a table's header.
         limit = max(0, self._held - 1) if self._header else len(self._text)
         goal = _GOALS[self._goal]
-        if limit <= goal:
+        if limit <= goal or self.length <= SHORT + 1:
             return False
         found = _SPOT.search(self._text, goal, limit)
         cut = found.start() if found else 0

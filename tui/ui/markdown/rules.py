@@ -15,7 +15,7 @@ from markdown_it.token import Token
 # How far apart the signs of $inline math$ may be: what is further apart are two prices.
 MATH_REACH = 256
 _DOLLARS = re.compile(
-    r"\$\$(?=[^$]).+?\$\$|\$(?![\s$])[^$\n]{0,%d}(?<!\s)\$(?!\d)" % MATH_REACH, re.DOTALL
+    rf"\$\$(?=[^$]).+?\$\$|\$(?![\s$])[^$\n]{{0,{MATH_REACH}}}(?<!\s)\$(?!\d)", re.DOTALL
 )
 _BRACKETS = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
 _FOOTNOTE = re.compile(r"\[\^([^\s\[\]]+)\]")

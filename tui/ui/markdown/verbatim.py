@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len, split_graphemes
 
-from tui.core.sanitise import sanitise
+from tui.core.sanitise import split_invisible
 from tui.ui.markdown.code import Highlighter
 from tui.ui.markdown.page import Ink, Piece, Row, width_of
 from tui.ui.markdown.pen import Pen
@@ -15,6 +15,7 @@ from tui.ui.markdown.pen import Pen
 COPY = "⧉ copy"
 _RAISED = "block"
 _TAB = 4
+_TABS = re.compile(r"\t|[^\t]+")
 
 
 class Verbatim:
@@ -82,17 +83,14 @@ class Verbatim:
         pieces, column = [], 0
         for tone, text in tokens:
             tones = (*((_RAISED,) if self._raised else ()), *((tone,) if tone else ()))
-            shown = sanitise(_untabbed(text, column))
-            pieces.append(Piece(shown, Ink(tones), at))
-            at += len(text)
-            column += cell_len(shown)
+            for raw, shown in split_invisible(text):
+                for part in _TABS.findall(shown):
+                    visible = " " * (_TAB - column % _TAB) if part == "\t" else part
+                    pieces.append(Piece(visible, Ink(tones), at))
+                    at += len(part) if raw == shown else 0
+                    column += cell_len(visible)
+                at += 0 if raw == shown else len(raw)
         return pieces
-
-
-def _untabbed(text: str, column: int) -> str:
-    if "\t" not in text:
-        return text
-    return (" " * (column % _TAB) + text).expandtabs(_TAB)[column % _TAB :]
 
 
 def _folded(pieces: list[Piece], width: int, end: int) -> list[tuple[Row, int]]:
