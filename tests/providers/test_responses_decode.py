@@ -273,6 +273,20 @@ def test_a_server_that_counts_every_item_as_the_first_loses_none(told: Told) -> 
     assert told.texts == [(PartKind.TEXT, "one"), (PartKind.TEXT, "two")]
 
 
+def test_progress_before_the_name_does_not_settle_the_name(told: Told) -> None:
+    told.tell("response.mcp_call.in_progress", item_id="m")
+    told.added(None, type="mcp_call", id="m", name="fetch", server_label="web")
+    assert (told.call.name, told.call.server) == ("fetch", "web")
+
+
+def test_nothing_streams_behind_the_end_of_an_item(told: Told) -> None:
+    call = {"type": "function_call", "id": "fc", "call_id": "c", "name": "f"}
+    told.done(0, **call, arguments='{"a":1}')
+    before = len(told.events)
+    told.tell("response.function_call_arguments.done", output_index=0, arguments='{"a":1}')
+    assert told.events[before:] == []
+
+
 def test_a_call_without_any_id_gets_one_that_is_sent_back(told: Told) -> None:
     told.done(0, type="function_call", name="f", arguments="{}")
     (need,) = told.end().needs
