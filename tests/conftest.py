@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tui.config.presets import PRESETS
+
 # A shared machine is slow at times; speed is measured in tests/bench, never asserted here.
 settings.register_profile("tickertape", deadline=None, database=None)
 settings.load_profile("tickertape")
@@ -19,13 +21,15 @@ settings.load_profile("tickertape")
 FAKE_KEY_ENV, FAKE_KEY = "TICKERTAPE_FAKE_KEY", "sk-Wq5Xv8-of-no-use-9e8d7c6b5a4f3e2d"
 _TRACES = (FAKE_KEY[:8].encode(), base64.b64encode(FAKE_KEY.encode())[:24])
 
+_OWN = ("TICKERTAPE_API_KEY", "TICKERTAPE_DEBUG")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKERTAPE_HOME", str(tmp_path / "home"))
-    for name in ("OPENAI_API_KEY", "OPENAI_ASSISTANT_ID", "OPENAI_BASE_URL", "TICKERTAPE_API_KEY"):
+    keys = [preset.api_key_env for preset in PRESETS.values() if preset.api_key_env]
+    for name in (*keys, "OPENAI_ASSISTANT_ID", "OPENAI_BASE_URL", *_OWN):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(FAKE_KEY_ENV, FAKE_KEY)
 

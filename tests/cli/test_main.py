@@ -28,7 +28,10 @@ def test_version(tickertape: Tickertape) -> None:
     ("arguments", "said"),
     [
         (["asc"], "Did you mean 'ask'?"),
-        (["teleport"], "There are: ask, backup, config, restore, serve, store, threads."),
+        (
+            ["teleport"],
+            "There are: ask, backup, config, doctor, models, restore, serve, store, threads.",
+        ),
         (["ask", "--jso", "x"], "--json"),
         (["--profle", "x"], "--profile"),
         (["ask"], "Nothing to ask"),

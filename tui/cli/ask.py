@@ -105,7 +105,7 @@ class _Ask:
     printer: Printer
     prompt: str
     profile: str | None
-    model: str | None
+    model: str | None = None
     thread_id: str = ""
     stops: Stops = field(default_factory=Stops)
     cancelling: asyncio.Future[None] | None = None
