@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.config.catalog import describe
 from tui.config.presets import PRESETS
 from tui.config.settings_file import load_settings, parse_settings, profile_of, render_settings
 from tui.core.errors import ConfigError
@@ -262,6 +263,15 @@ def test_a_schema_has_to_be_one(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "s.json").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=said):
         _load(tmp_path, "[profiles.x]\noutput_schema = 's.json'")
+
+
+def test_a_login_in_an_address_is_not_shown(tmp_path: Path) -> None:
+    settings = _load(tmp_path, "[profiles.x]\nbase_url = 'https://me:known-secret@host/v1@2'")
+    assert settings.profiles["x"].base_url == "https://me:known-secret@host/v1@2"
+    info = describe(settings.profiles["x"])
+    for said in (render_settings(settings), repr(info)):
+        assert "https://host/v1@2" in said
+        assert "known-secret" not in said
 
 
 def test_prices_are_per_model(tmp_path: Path) -> None:

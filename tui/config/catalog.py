@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from tui.config.checking import without_login
 from tui.config.discovery import address, answering, key_found
 from tui.config.local_file import change, put
 from tui.config.presets import PRESETS, lacks_address
@@ -99,11 +100,12 @@ def _write_default(data: dict[str, object], chosen: Profile, model: str) -> None
 
 def describe(profile: Profile) -> ProfileInfo:
     """A profile as one line shows it; never with its key, which is not even looked for."""
+    where = without_login(profile.base_url or "api.openai.com")
     return ProfileInfo(
         name=profile.name,
         protocol=profile.protocol,
         model=profile.model or "",
-        detail=_BUILT_IN if profile.embedded else profile.base_url or "api.openai.com",
+        detail=_BUILT_IN if profile.embedded else where,
         embedded=profile.embedded,
         prices=profile.prices,
         problem=missing_key(profile),

@@ -26,6 +26,7 @@ _SECRET_NAME = re.compile(
 )
 # What the makers of keys begin them with, and anything long without a break.
 _SECRET_VALUE = re.compile(r"(sk|gsk|xai|pk|rk)[-_]\w|AIza\w|(?i:bearer )|[A-Za-z0-9]{32,}$")
+_LOGIN = re.compile(r"^(\w+://)[^/@]*@")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
@@ -161,7 +162,7 @@ def shown(key: KeyPath, value: Any) -> str:
     """A value as an error quotes it: short, and never one that may be a key."""
     if is_secret(key, value):
         return "[hidden]"
-    text = repr(value)
+    text = repr(without_login(value) if isinstance(value, str) else value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -170,6 +171,11 @@ def is_secret(key: KeyPath, value: Any) -> bool:
     if any(_SECRET_NAME.search(name) for name in key[2:]):
         return True
     return isinstance(value, str) and bool(_SECRET_VALUE.match(value))
+
+
+def without_login(url: str) -> str:
+    """The address as it may be shown: with neither the name nor the password that may be in it."""
+    return _LOGIN.sub(r"\1", url)
 
 
 def is_variable(name: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui.config.checking import SEE, Checker, Mistake, choices, dotted, is_secret
+from tui.config.checking import SEE, Checker, Mistake, choices, dotted, is_secret, without_login
 from tui.config.local_file import KeyPath, merged, read_toml
 from tui.config.preferences import TABLE as PREFERENCES
 from tui.config.presets import NEEDS_ADDRESS, PRESETS, SANDBOX, lacks_address
@@ -188,6 +188,8 @@ def _plain_profile(profile: Profile) -> dict[str, Any]:
     if profile.output == "json" or profile.output_schema:
         del options["response_format"]  # it says the same once more
     plain = _plain(replace(profile, headers=headers, options=options))
+    if profile.base_url:
+        plain["base_url"] = without_login(profile.base_url)
     if profile.prices:
         plain["prices"] = {model: _plain(price) for model, price in profile.prices.items()}
     return plain
