@@ -138,8 +138,9 @@ async def test_outputs_given_again_after_a_fault_are_sent_once(
     ("complaint", "left"),
     [
         ("Encrypted content is not supported with this model.", {"store"}),
-        ("Unrecognized request argument supplied: include", {"store"}),
-        ("Unknown parameter: 'store'.", set()),
+        ("Unsupported parameter: 'reasoning.summary'", {"store", "include"}),
+        ("Unrecognized request argument supplied: include", {"store", "reasoning"}),
+        ("Unknown parameter: 'store'.", {"reasoning"}),
     ],
 )
 async def test_a_server_that_wants_none_of_it_is_asked_without_and_remembered(
@@ -148,11 +149,11 @@ async def test_a_server_that_wants_none_of_it_is_asked_without_and_remembered(
     peer.intercept = once("POST /v1/responses", Reply.error(400, complaint))
     peer.script = [Say(("one",)), End()]
     assert (await talk.answer("go")).outcome is Outcome.COMPLETED
-    assert peer.bodies[1].keys() & {"store", "include"} == left
+    assert peer.bodies[1].keys() & {"store", "include", "reasoning"} == left
     peer.script = [Say(("two",)), End()]
     await talk.answer("on")
     assert len(peer.bodies) == 3
-    assert peer.bodies[2].keys() & {"store", "include"} == left
+    assert peer.bodies[2].keys() & {"store", "include", "reasoning"} == left
 
 
 async def test_a_server_that_complains_of_one_thing_at_a_time_is_asked_without_both(

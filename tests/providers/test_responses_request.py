@@ -25,6 +25,7 @@ from tui.providers.responses.request import (
     encode_history,
     encode_request,
     encode_results,
+    encode_wishes,
     sent_back,
 )
 
@@ -107,7 +108,44 @@ def test_tools_are_flat_and_hosted_ones_follow_with_what_they_find() -> None:
     body = encode_request(request(user("u", "hi"), tools=(spec,)), profile)
     function = {"type": "function", "name": "f", "description": "d", "strict": False}
     assert body["tools"] == [{**function, "parameters": {"type": "object"}}, *hosted]
-    assert body["include"] == ["file_search_call.results"]
+    include = encode_wishes(body, profile)["include"]
+    assert include == ["file_search_call.results", "reasoning.encrypted_content"]
+
+
+@pytest.mark.parametrize(
+    ("stateful", "options", "wishes"),
+    [
+        (
+            False,
+            {},
+            {
+                "store": False,
+                "include": ["reasoning.encrypted_content"],
+                "reasoning": {"summary": "auto"},
+            },
+        ),
+        (True, {}, {"truncation": "auto", "reasoning": {"summary": "auto"}}),
+        (
+            True,
+            {"truncation": "disabled", "reasoning_effort": "low"},
+            {"truncation": "disabled", "reasoning": {"summary": "auto", "effort": "low"}},
+        ),
+        (
+            False,
+            {"store": True, "include": ["a"], "reasoning": {"summary": "detailed"}},
+            {
+                "store": True,
+                "include": ["a", "reasoning.encrypted_content"],
+                "reasoning": {"summary": "detailed"},
+            },
+        ),
+    ],
+)
+def test_wishes_give_way_to_what_the_profile_says(
+    stateful: bool, options: Json, wishes: Json
+) -> None:
+    profile = Profile(name="p", stateful=stateful, options=options)
+    assert encode_wishes(encode_request(request(user("u", "hi")), profile), profile) == wishes
 
 
 def test_calls_and_outputs_of_the_past() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
-from tui.core.errors import ProviderError
 from tui.core.models import JsonObject
 from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
@@ -18,18 +16,13 @@ from tui.providers.responses.request import (
     encode_history,
     encode_request,
     encode_results,
+    encode_wishes,
     sent_back,
 )
 from tui.providers.transport import OpenedResponse
 
 MAX_KEPT = 1 << 20
 """How many characters of output items are kept for a run that is interrupted."""
-
-_REFUSED = (400, 422)
-_UNWANTED = {
-    "store": re.compile(r"\bstore\b"),
-    "include": re.compile(r"\binclude\b|encrypted|\bstore\b", re.IGNORECASE),
-}
 
 
 def first_round(request: RunRequest) -> int:
@@ -39,23 +32,16 @@ def first_round(request: RunRequest) -> int:
 
 
 class StatelessExchange:
-    """An ``Exchange``. ``refused`` says, by model, what its server does not take.
+    """An ``Exchange``.
 
     The output items of each round are sent back as they came, with the answers to their calls:
     that is how encrypted reasoning is kept. They are in the continuation while the run waits for
     calls, so that it can go on in another session.
     """
 
-    def __init__(
-        self,
-        api: ResponsesApi,
-        profile: Profile,
-        request: RunRequest,
-        refused: dict[str, frozenset[str]],
-    ) -> None:
+    def __init__(self, api: ResponsesApi, profile: Profile, request: RunRequest) -> None:
         self._api = api
         self._request = request
-        self._refused = refused
         self._profile = profile
         self._decoder = ResponsesDecoder(request.run_id, first_round(request))
         self._continuation: JsonObject = {}
@@ -83,17 +69,7 @@ class StatelessExchange:
         model = await self._api.model(self._request)
         body = encode_request(self._request, self._profile)
         body |= {"model": model, "input": self._input}
-        refused = self._refused.get(model, frozenset())
-        while True:
-            try:
-                opened = await self._api.create(_stateless(body, refused))
-            except ProviderError as error:
-                if not (unwanted := _unwanted(error) - refused):
-                    raise
-                refused |= unwanted
-            else:
-                self._refused[model] = refused
-                return opened
+        return await self._api.create(body, encode_wishes(body, self._profile))
 
     def _note(self) -> None:
         """Keep what came while the run waits for calls; forget it once nothing can go on."""
@@ -106,19 +82,6 @@ class StatelessExchange:
             self._continuation = {"run": self._request.run_id, "items": dict(self._items)}
         elif decoder.status == "completed" and self._continuation:
             self._items, self._continuation = {}, {}
-
-
-def _stateless(body: JsonObject, refused: frozenset[str]) -> JsonObject:
-    wanted: JsonObject = {"store": False, **body}
-    wanted["include"] = [*body.get("include", []), "reasoning.encrypted_content"]
-    return {key: value for key, value in wanted.items() if key not in refused}
-
-
-def _unwanted(error: ProviderError) -> frozenset[str]:
-    """Which of our fields a server complains about."""
-    if error.status not in _REFUSED:
-        return frozenset()
-    return frozenset(name for name, said in _UNWANTED.items() if said.search(error.message))
 
 
 def _kept(request: RunRequest) -> Items:

@@ -23,7 +23,6 @@ class ResponsesProvider:
         self._profile = profile
         self._transport = Transport(profile, api_key)
         self._api = ResponsesApi(self._transport, profile)
-        self._refused: dict[str, frozenset[str]] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -40,7 +39,7 @@ class ResponsesProvider:
     def _session(self, request: RunRequest) -> ExchangeSession | StatefulSession:
         if self._profile.stateful:
             return StatefulSession(self._api, self._profile, request)
-        exchange = StatelessExchange(self._api, self._profile, request, self._refused)
+        exchange = StatelessExchange(self._api, self._profile, request)
         return ExchangeSession(self._transport, exchange)
 
     async def models(self) -> Sequence[ModelInfo]:

@@ -26,7 +26,7 @@ _TOLD = {
 
 
 def encode_request(request: RunRequest, profile: Profile) -> JsonObject:
-    """The body without its ``input``, ``model`` and state."""
+    """The body without its ``input``, ``model``, state and ``encode_wishes``."""
     body = _encode_options({**profile.options, **request.options})
     body["stream"] = True
     if instructions := _instructions(request, profile):
@@ -34,9 +34,24 @@ def encode_request(request: RunRequest, profile: Profile) -> JsonObject:
     tools = [*map(_encode_tool, request.tools), *profile.hosted_tools]
     if tools:
         body["tools"] = tools
-    if told := sorted({_TOLD[kind] for kind in _hosted_kinds(profile) if kind in _TOLD}):
-        body["include"] = [*_list(body.get("include")), *told]
     return body
+
+
+def encode_wishes(body: JsonObject, profile: Profile) -> JsonObject:
+    """Fields that make a run better; whichever of them a server refuses is left out.
+
+    Thoughts are told in summary, and go back encrypted if the server keeps nothing.
+    """
+    told = sorted({_TOLD[kind] for kind in _hosted_kinds(profile) if kind in _TOLD})
+    include = [*_list(body.get("include")), *told]
+    wishes: JsonObject = {"reasoning": {"summary": "auto", **obj(body, "reasoning")}}
+    if profile.stateful:
+        # To trim a conversation that is too long is up to who keeps it.
+        wishes["truncation"] = body.get("truncation", "auto")
+    else:
+        wishes["store"] = body.get("store", False)
+        include.append("reasoning.encrypted_content")
+    return wishes | ({"include": include} if include else {})
 
 
 def encode_history(

@@ -21,7 +21,12 @@ from tui.providers.fields import count, obj, text
 from tui.providers.responses.api import ResponsesApi
 from tui.providers.responses.decode import TERMINAL, ResponsesDecoder
 from tui.providers.responses.exchange import first_round
-from tui.providers.responses.request import encode_history, encode_request, encode_results
+from tui.providers.responses.request import (
+    encode_history,
+    encode_request,
+    encode_results,
+    encode_wishes,
+)
 from tui.providers.stream import StreamReader
 from tui.providers.transport import OpenedResponse
 
@@ -136,13 +141,11 @@ class StatefulSession:
     async def _ask(
         self, given: list[JsonObject], previous: str, *, notice: str = ""
     ) -> AsyncGenerator[Signal, None]:
-        # To trim a conversation that is too long is up to who keeps it.
-        body = {"store": True, "truncation": "auto"}
-        body |= encode_request(self._request, self._profile)
+        body = {"store": True, **encode_request(self._request, self._profile)}
         body |= {"model": await self._api.model(self._request), "input": given}
         if previous:
             body["previous_response_id"] = previous
-        opened = await self._api.create(body)
+        opened = await self._api.create(body, encode_wishes(body, self._profile))
         self._decoder.begin()
         async with contextlib.aclosing(self._read(opened)) as signals:
             async for signal in signals:
