@@ -116,6 +116,7 @@ async def test_what_led_to_a_call_goes_back_with_its_output(
     assert end.outcome is Outcome.COMPLETED
     output = {"type": "function_call_output", "call_id": "call_9", "output": "output of alpha"}
     assert peer.bodies[1]["input"][1:] == [THOUGHT, CALL, output]
+    assert talk.run.continuation == {}  # nothing is kept of a run that is over
 
 
 async def test_outputs_given_again_after_a_fault_are_sent_once(
