@@ -11,6 +11,7 @@ import argparse
 import importlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,9 @@ def _serve(port: int) -> None:
     params.chat_template = _TEMPLATE.read_text(encoding="utf-8")
     server = xllamacpp.Server(params)
     print(f"{server.listening_address}/v1", flush=True)
+    # The server takes these signals for itself, and then does not end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdin.read()
     # Its threads would keep a process that is told to end from doing so.
     os._exit(0)
@@ -89,7 +93,4 @@ def _serve(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8080)
-    try:
-        _serve(parser.parse_args().port)
-    except KeyboardInterrupt:
-        os._exit(0)
+    _serve(parser.parse_args().port)
