@@ -71,6 +71,10 @@ def calling(*calls: HistoryCall, text: str = "") -> HistoryMessage:
         ),
         ({"verbosity": "low"}, {"text": {"verbosity": "low"}}),
         (
+            {"verbosity": "low", "text": {"format": {"type": "text"}}},
+            {"text": {"verbosity": "low", "format": {"type": "text"}}},
+        ),
+        (
             {"tool_choice": {"type": "function", "function": {"name": "f"}}},
             {"tool_choice": {"type": "function", "name": "f"}},
         ),
