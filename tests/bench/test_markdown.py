@@ -24,7 +24,7 @@ _EARLY, _LATE, _NAIVE = 1_000, 64_000, 4_000
 _SAMPLE = 1_000  # tokens whose cost is measured, after as many as the size says
 _ROUNDS = 5
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905  # a list of words is harder to read
     "the cost of a token must not depend on what is **already there** and `so on` it is read "
     "once with *some* markup in between and a [link](https://example.com/page) now and then"
 ).split()

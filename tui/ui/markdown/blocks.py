@@ -194,20 +194,17 @@ class Reader:
     def _completes(self, text: Prose, cursor: Cursor) -> bool:
         """The line makes a heading of the paragraph, or a table of its last line."""
         rest = cursor.rest
-        if text.length <= SHORT and starts.UNDERLINE.match(rest):
-            level = 1 if rest[0] == "=" else 2
-            text.become_heading(leaves.heading_tones(level))
-            self.pen.page.blocks[-1].kind = "heading"
-            self.pen.page.blocks[-1].level = level
-            self._end = cursor.end
-            self._cut_back(len(self.pen.stack))
-            return True
         header, aligns = text.last_line, delimiters(rest)
-        if header is None or aligns is None or len(split_cells(*header)) != len(aligns):
+        if header and aligns and len(split_cells(*header)) == len(aligns):
+            text.drop_last_line()
+            self._end = header[1]
+            self.leaf = leaves.table(self.pen, text, header, aligns)
+            return True
+        if text.length > SHORT or not starts.UNDERLINE.match(rest):
             return False
-        text.drop_last_line()
-        self._end = header[1]
-        self.leaf = leaves.table(self.pen, text, header, aligns)
+        leaves.underline(self.pen, text, level=1 if rest[0] == "=" else 2)
+        self._end = cursor.end
+        self._cut_back(len(self.pen.stack))
         return True
 
     def _begins(self, cursor: Cursor, depth: int, *, interrupts: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 Token: TypeAlias = tuple[str, str]  # tone, text
 
+_COMMENTS = (("/*", "*/"), ("<!--", "-->"))
 _LONGEST = 1000  # characters of a line that is coloured: longer ones are data, not code
 # The first part of pygments' names, most particular first, and what we call it.
 _TONES = (
@@ -41,7 +43,7 @@ class Highlighter:
     def __init__(self, language: str) -> None:
         self._lexer = _lexer(language) if language else None
         self._stack: tuple[str, ...] = ("root",)
-        self._comment = False
+        self._comment = ""  # what ends the comment that is open
 
     def clone(self) -> Highlighter:
         """The same state, for a look ahead."""
@@ -53,22 +55,41 @@ class Highlighter:
         """The tokens of the next line."""
         if self._lexer is None or len(line) > _LONGEST:
             return [("", line)]
-        head = self._comment_of(line)
+        head = self._end_of_comment(line)
         if self._comment:
             return [("comment", line)]
-        tokens: list[Token] = [("comment", head)] if head else []
-        for kind, text in self._lex(line[len(head) :] + "\n"):
-            tokens.append((_tone(kind), text.rstrip("\n")))
-            if str(kind).startswith("Token.Comment") and text.startswith("/*"):
-                # Lexers see such a comment as one token over many lines.
-                self._comment = "*/" not in text[2:]
-        return [token for token in tokens if token[1]]
+        code = line[len(head) :]
+        closing = self._opens_comment(code)
+        lexed = ((_tone(kind), text.rstrip("\n")) for kind, text in self._lex(f"{code}{closing}\n"))
+        tokens = [token for token in (("comment", head), *lexed) if token[1]]
+        return self._without(closing, tokens) if closing else tokens
 
-    def _comment_of(self, line: str) -> str:
-        if not self._comment or "*/" not in line:
+    def _end_of_comment(self, line: str) -> str:
+        if not self._comment or self._comment not in line:
             return ""
-        self._comment = False
-        return line[: line.index("*/") + 2]
+        head = line[: line.index(self._comment) + len(self._comment)]
+        self._comment = ""
+        return head
+
+    def _opens_comment(self, code: str) -> str:
+        # Lexers take such a comment for one only if they see its end.
+        for opening, closing in _COMMENTS:
+            if opening in code and closing not in code[code.rindex(opening) :]:
+                return closing
+        return ""
+
+    def _without(self, closing: str, tokens: list[Token]) -> list[Token]:
+        """Take the end away that was added; whether it ended a comment says the lexer."""
+        text = "".join(text for _, text in tokens).removesuffix(closing)
+        last = "".join(text for _, text in [*takewhile(_is_comment, reversed(tokens))][::-1])
+        opening = next(opening for opening, end in _COMMENTS if end == closing)
+        if last.startswith(opening) and last.endswith(closing):
+            self._comment = closing
+        cut: list[Token] = []
+        for tone, part in tokens:
+            cut.append((tone, text[: len(part)]))
+            text = text[len(part) :]
+        return [token for token in cut if token[1]]
 
     def _lex(self, line: str) -> Iterator[tuple[Any, str]]:
         if self._lexer is not None and _has_plain_rules(self._lexer):
@@ -140,3 +161,7 @@ def _lexer(language: str) -> Lexer | None:
         return get_lexer_by_name(language, **({"startinline": True} if language == "php" else {}))
     except ClassNotFound:
         return None
+
+
+def _is_comment(token: Token) -> bool:
+    return token[0] == "comment"

@@ -55,8 +55,14 @@ def indented(pen: Pen, cursor: Cursor) -> Verbatim:
     return code
 
 
-def heading_tones(level: int) -> tuple[str, ...]:
-    """What a heading of that level looks like."""
+def underline(pen: Pen, text: Prose, level: int) -> None:
+    """The paragraph turned out to be a heading."""
+    block = pen.page.blocks[-1]
+    block.kind, block.level = "heading", level
+    text.become_heading(_heading_tones(level))
+
+
+def _heading_tones(level: int) -> tuple[str, ...]:
     return ("heading", f"h{min(level, 3)}")
 
 
@@ -65,7 +71,7 @@ def _heading(pen: Pen, cursor: Cursor) -> Prose:
     level = len(found.group(1)) if found else 1
     pen.begin("heading", _start(pen, cursor), level)
     cursor.place += found.end() if found else 0
-    text = Prose("heading", pen.room, heading_tones(level))
+    text = Prose("heading", pen.room, _heading_tones(level))
     text.add_line(starts.CLOSING_HASHES.sub("", cursor.rest), cursor.source, pen)
     return text
 
@@ -115,7 +121,7 @@ BEGIN: Mapping[str, Callable[[Pen, Cursor], Leaf | None]] = {
 
 @cache
 def _closing(sign: str, length: int) -> re.Pattern[str]:
-    return re.compile(rf" {{0,3}}{sign}{{{length},}}[ \t]*$")
+    return re.compile(rf"^ {{0,3}}{sign}{{{length},}}[ \t]*$")
 
 
 def _start(pen: Pen, cursor: Cursor) -> int:

@@ -20,6 +20,10 @@ class Palette:
         self._styles = dict(styles)
         self._inks: dict[Ink, Style] = {}
 
+    def with_tones(self, styles: Mapping[str, Style]) -> Palette:
+        """The same palette with more tones."""
+        return Palette({**self._styles, **styles})
+
     def style(self, ink: Ink) -> Style:
         """The style of an ink, made once."""
         style = self._inks.get(ink)

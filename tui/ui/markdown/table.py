@@ -18,7 +18,7 @@ from tui.ui.markdown.wrap import Wrapper
 _SAMPLE = 16
 _BETWEEN = 2  # cells between columns
 _NARROWEST = 8  # a column that has less room than it needs has at least this much
-_DELIMITER = re.compile(r"^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+_DELIMITER = re.compile(r"^(?!-(?:\s|$)) {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"(?:\\.|[^|\\])*", re.DOTALL)
 
 Cell: TypeAlias = tuple[Piece, ...]
@@ -43,8 +43,6 @@ class _Shape(NamedTuple):
 
 def delimiters(line: str) -> list[str] | None:
     """The alignments that a line below a header gives, if it is one."""
-    if "|" not in line and ":" not in line:
-        return None
     if not _DELIMITER.match(line):
         return None
     return [

@@ -12,7 +12,7 @@ from tui.ui.markdown.code import Highlighter
 from tui.ui.markdown.page import Ink, Piece, Row, width_of
 from tui.ui.markdown.pen import Pen
 
-COPY = "⧉ copy"
+COPY = "copy"
 _RAISED = "block"
 _TAB = 4
 _TABS = re.compile(r"\t|[^\t]+")
