@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.pilot import Pilot
 
@@ -38,13 +40,31 @@ async def test_an_answer_that_ended_too_early_can_go_on(outcome: Outcome) -> Non
     run.finish(outcome, reason="It broke.")
     async with running(backend, SMALL) as pilot:
         await until(pilot, lambda: "F8 goes on from here, F5 tries again." in log(pilot))
-        await pilot.press("f8", "f8")
-        await until(pilot, lambda: backend.commands)
+        await pilot.press("f8")
         await until(pilot, lambda: _CONTINUE in log(pilot))
-        await settle(pilot)
-        (command,) = backend.commands  # the second press found nothing to do
+        (command,) = backend.commands
         assert isinstance(command, SendMessage)
         assert command.text == _CONTINUE
+
+
+async def test_a_second_press_does_not_ask_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, run = in_thread()
+    run.text("half an ans")
+    run.finish(Outcome.TRUNCATED, reason="It broke.")
+    gate, send = asyncio.Event(), backend.send
+
+    async def slowly(command: SendMessage) -> None:
+        await gate.wait()
+        await send(command)
+
+    monkeypatch.setattr(backend, "send", slowly)
+    async with running(backend, SMALL) as pilot:
+        await until(pilot, lambda: "F8 goes on" in log(pilot))
+        await pilot.press("f8", "f8")
+        gate.set()
+        await until(pilot, lambda: _CONTINUE in log(pilot))
+        await settle(pilot)
+        assert len(backend.commands) == 1
 
 
 async def test_it_can_be_tried_again_as_well() -> None:
