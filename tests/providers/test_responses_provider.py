@@ -347,12 +347,19 @@ async def test_another_branch_is_told_from_its_beginning(
     assert [item["content"] for item in peer.bodies[-1]["input"]] == ["go", "on"]
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply.error(400, "It is gone.", "previous_response_not_found"),
+        Reply.error(404, "No response resp_1."),
+    ],
+)
 async def test_a_conversation_that_the_server_forgot_is_sent_anew_and_said(
-    peer: ResponsesPeer, stateful: Conversation
+    peer: ResponsesPeer, stateful: Conversation, reply: Reply
 ) -> None:
     peer.script = [Say(("one",)), End()]
     await stateful.answer("go")
-    peer.responses.clear()
+    peer.intercept = once("POST /v1/responses", reply)
     peer.script = [Say(("two",)), End()]
     end = await stateful.answer("on")
     assert end.outcome is Outcome.COMPLETED
