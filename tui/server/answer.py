@@ -101,8 +101,6 @@ class AnswerWriter:
             calls, call = found
             if final.arguments is not None:
                 calls.settle(call, final.arguments)
-            if final.output is not None:
-                call.output = final.output
 
     def _message_finished(self, event: e.MessageFinished) -> None:
         for message in self._messages:
