@@ -19,7 +19,7 @@ from tui.providers.redaction import Secrets
 from tui.providers.words import run_problem
 
 KEY = "sk-Zq81-secret-0123456789"
-NOBODY = Secrets(())
+NOBODY = Secrets.of(None, {})
 
 
 def refused(status: int, body: Any, *, secrets: Secrets = NOBODY) -> ProviderError:

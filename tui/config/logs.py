@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import logging.handlers
 import os
 import re
 from io import TextIOWrapper
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 from tui.core.sanitise import sanitise
+from tui.core.secrets import pattern_of
 
 _MAX_BYTES = 1_000_000
 _KEPT = 3
-# Of a shorter secret, a part would be a word like any other.
-_LONG = 16
-_QUOTED = 8
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 _BEARER = re.compile(r"(?i)(bearer\s+|api-key['\":\s]+)[^\s'\",}]+")
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
@@ -28,38 +24,19 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
 
     def hide(self, secret: str | None) -> None:
         """Never let this value through, nor its other spellings, nor what it begins with."""
-        if secret:
-            self._secrets.update(_spellings(secret))
+        if secret and secret not in self._secrets:
+            self._secrets.add(secret)
+            self._pattern = pattern_of(self._secrets)
 
     def redact(self, text: str) -> str:
         """The text without keys."""
-        # A copy: another thread may learn one meanwhile. The longest first: one may hold another.
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "[key]")
+        pattern = self._pattern  # another thread may learn one meanwhile
+        text = text if pattern is None else pattern.sub("[key]", text)
         return _KEY.sub("[key]", _BEARER.sub(r"\1[key]", text))
-
-
-def _spellings(secret: str) -> set[str]:
-    """The secret as it is, quoted for an address, in base64, and cut short as servers quote it."""
-    found = {secret, quote(secret, safe=""), quote_plus(secret)}
-    if len(secret) >= _LONG:
-        found.add(secret[:_QUOTED])
-        found.update(_in_base64(secret.encode()))
-    return found
-
-
-def _in_base64(secret: bytes) -> set[str]:
-    """What any base64 text has in it that holds the secret, wherever it begins in there."""
-    found = set()
-    for before in range(3):
-        encoded = base64.b64encode(bytes(before) + secret).decode()
-        # Characters at either end also depend on what stands next to the secret.
-        certain = encoded[(0, 2, 3)[before] : (before + len(secret)) * 4 // 3]
-        found |= {certain, certain.translate(str.maketrans("+/", "-_"))}
-    return found
 
 
 class RedactingFormatter(logging.Formatter):

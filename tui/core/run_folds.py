@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tui.core import events as e
-from tui.core.models import CallId, PartFinal, RunState, ToolState
+from tui.core.models import CallId, Outcome, PartFinal, RunState, ToolOrigin, ToolState
 from tui.core.thread import Run, ToolCall
 
 if TYPE_CHECKING:
@@ -208,8 +208,14 @@ def _run_finished(t: Transcript, env: e.Envelope, event: e.RunFinished) -> None:
             message.complete = False
         for part in message.parts:
             if part.tool is not None and not part.tool.finished:
-                part.tool.state = ToolState.CANCELLED
+                part.tool.state = _left_as(part.tool, event.outcome)
             part.finished = True
+
+
+def _left_as(call: ToolCall, outcome: Outcome) -> ToolState:
+    """What an open call of a run that is over was: the provider need not tell what its own did."""
+    ran = call.origin is not ToolOrigin.CLIENT and call.state is ToolState.WAITING
+    return ToolState.DONE if ran and outcome is Outcome.COMPLETED else ToolState.CANCELLED
 
 
 def _stop_clock(run: Run, env: e.Envelope, state: RunState) -> None:
