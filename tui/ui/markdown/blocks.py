@@ -177,10 +177,11 @@ class Reader:
         cursor.skip(starts.TAB)
         if text is not None and whole and self._completes(text, cursor):
             return
-        if self._begins(cursor, depth, interrupts=text is not None):
+        table = leaf if isinstance(leaf, Table) and whole and not fresh else None
+        if self._begins(cursor, depth, interrupts=text is not None or table is not None):
             return
-        if isinstance(leaf, Table) and whole and not fresh:
-            leaf.add(cursor.rest, cursor.source, self.pen)
+        if table is not None:
+            table.add(cursor.rest, cursor.source, self.pen)
         elif text is not None:
             self._add_text(text, cursor)
         else:

@@ -103,8 +103,8 @@ class Prose:
     def close(self, pen: Pen, end: int) -> None:
         """No more will come."""
         self._lay_out(self._text.rstrip(" \n"), pen)
-        for row, _ in self._wrapper.finish(end):
-            pen.put(row, end)
+        for row, following in self._wrapper.finish(end):
+            pen.put(row, following)
         self._text = ""
 
     def _settle(self, pen: Pen) -> bool:

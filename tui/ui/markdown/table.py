@@ -75,7 +75,7 @@ def split_cells(line: str, at: int) -> list[tuple[str, int]]:
 class Table:
     """A leaf that takes the lines of a table."""
 
-    __slots__ = ("_aligns", "_header", "_last", "_names", "_shape", "_waiting")
+    __slots__ = ("_aligns", "_header", "_last", "_parted", "_shape", "_waiting")
     kind = "table"
 
     def __init__(self, header: tuple[str, int], aligns: list[str], pen: Pen) -> None:
@@ -84,13 +84,13 @@ class Table:
         self._waiting: list[_Cells] = []
         self._last: tuple[str, int] | None = None
         self._header = self._parse(header, pen, ("head",))
-        self._names = [split_cells(*header)[index][0] for index in range(len(aligns))]
+        self._parted = False  # whether a row was written, from which the next one is parted
 
     def clone(self) -> Table:
         """The same state, for a look ahead; rows are shared."""
         twin = object.__new__(Table)
         twin._aligns, twin._shape, twin._header = self._aligns, self._shape, self._header
-        twin._waiting, twin._last, twin._names = self._waiting[:], self._last, self._names
+        twin._waiting, twin._last, twin._parted = self._waiting[:], self._last, self._parted
         return twin
 
     def add(self, line: str, at: int, pen: Pen) -> None:
@@ -155,10 +155,11 @@ class Table:
             rows = row.rows
         else:
             rows = self._record(row, pen.room)
+        if shape.airy and self._parted:
+            pen.put((), pen.page.cursor)
+        self._parted = row is not self._header
         for index, line in enumerate(rows):
             pen.put(line, row.end if index == len(rows) - 1 else pen.page.cursor)
-        if shape.airy and row is not self._header:
-            pen.put((), row.end)
 
     def _columns(self, row: _Cells, widths: tuple[int, ...]) -> list[Row]:
         columns = [_wrapped(cell, width) for cell, width in zip(row.cells, widths, strict=True)]
