@@ -216,10 +216,10 @@ class ThreadScreen(LayoutScreen):
             self._drafts.typed()
 
     def _run_apart(self, act: Coroutine[Any, Any, None]) -> None:
-        if self.app.is_running:
+        try:
             self.run_worker(act, group="draft")
-        else:
-            act.close()  # a timer was late; whoever ends the app asks for what is unsaved
+        except RuntimeError:  # the app is over; whoever ended it asks for what is unsaved
+            act.close()
 
     async def _leave_draft(self) -> bool:
         """Store the unsent text before leaving its thread; without that, it is not left."""
