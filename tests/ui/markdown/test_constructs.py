@@ -153,9 +153,8 @@ def test_rows_of_a_long_table_stay_where_they_are() -> None:
     more = render(f"{source}| 40 | longer text |\n", 40).lines
     assert list(more[: len(lines)]) == list(lines)
     assert [line.plain.rstrip() for line in more[len(lines) :]] == [
-        "40  long",
-        "    er",
-        "    text",
+        "40        longer",
+        "          text",
     ]
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pygments.lexer import Lexer  # type: ignore[import-untyped]
 
 Token: TypeAlias = tuple[str, str]  # tone, text
+State: TypeAlias = tuple[tuple[str, ...], str]
 
 _COMMENTS = (("/*", "*/"), ("<!--", "-->"))
 _LONGEST = 1000  # characters of a line that is coloured: longer ones are data, not code
@@ -48,8 +49,18 @@ class Highlighter:
     def clone(self) -> Highlighter:
         """The same state, for a look ahead."""
         twin = Highlighter("")
-        twin._lexer, twin._stack, twin._comment = self._lexer, self._stack, self._comment
+        twin._lexer = self._lexer
+        twin.state = self.state
         return twin
+
+    @property
+    def state(self) -> State:
+        """Where in the code it is."""
+        return self._stack, self._comment
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._stack, self._comment = state
 
     def read(self, line: str) -> list[Token]:
         """The tokens of the next line."""

@@ -7,11 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui.core.sanitise import safe_link, sanitise, split_invisible
+from tui.ui.markdown.code import State, Token
 from tui.ui.markdown.page import NEWLINE, Ink, Piece
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
-    from markdown_it.token import Token
+    from markdown_it.token import Token as InlineToken
 
 _TONES = {"em_open": "emphasis", "strong_open": "strong", "s_open": "strike"}
 _CLOSES = frozenset({"em_close", "strong_close", "s_close"})
@@ -36,6 +37,7 @@ class Inliner:
     def __init__(self) -> None:
         self.remember = True
         self.references = _References()
+        self.lexed: dict[int, tuple[list[Token], State]] = {}  # lines of code by their place
         self._known: dict[str, Parsed] = {}
 
     def define(self, label: str, target: str) -> None:
@@ -105,7 +107,7 @@ def _parse(text: str, references: _References) -> Parsed:
     return Parsed(tuple(writer.pieces), unmatched or _could_open(state.tokens))
 
 
-def _could_open(tokens: list[Token]) -> bool:
+def _could_open(tokens: list[InlineToken]) -> bool:
     """Whether something was left as text that a later character could still turn into markup."""
     text = "".join(token.content for token in tokens if token.type == "text")
     if text.count("[") > text.count("]") or "$" in text[-_MATH_REACH:]:
@@ -124,7 +126,7 @@ class _Writer:
         self._href = ""
         self._place = 0
 
-    def write(self, token: Token) -> None:
+    def write(self, token: InlineToken) -> None:
         """Write what a token shows."""
         kind = token.type
         self._place = max(self._place, token.meta.get("at", 0))
@@ -140,7 +142,7 @@ class _Writer:
         else:
             self._write_leaf(kind, token)
 
-    def _write_leaf(self, kind: str, token: Token) -> None:
+    def _write_leaf(self, kind: str, token: InlineToken) -> None:
         if kind == "softbreak":
             self._add(" ")
         elif kind == "hardbreak" or (kind == "html_inline" and _BREAK.fullmatch(token.content)):
@@ -159,7 +161,7 @@ class _Writer:
         else:
             self._add(token.content)
 
-    def _write_image(self, token: Token) -> None:
+    def _write_image(self, token: InlineToken) -> None:
         source = str(token.attrs["src"])
         alt = "".join(child.content for child in token.children or ()) or source
         ink = self._inks[-1].plus("link", safe_link(source) or "")

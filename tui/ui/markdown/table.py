@@ -1,7 +1,8 @@
 """Tables: columns get their widths from the first rows and keep them, so that rows stay put.
 
-A table of more rows than ``_SAMPLE`` is laid out with what those need; a longer cell further down
-is wrapped. Rows that are too wide for columns are shown one below the other, as name and value.
+A table of more rows than ``_SAMPLE`` is laid out with what those need and a little more; a longer
+cell further down is wrapped. Rows that are too wide for columns are shown one below the other, as
+names and values.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tui.ui.markdown.wrap import Wrapper
 
 _SAMPLE = 16
 _BETWEEN = 2  # cells between columns
+_SLACK = 6  # cells that a column gets for longer rows to come, if there is room
 _NARROWEST = 8  # a column that has less room than it needs has at least this much
 _DELIMITER = re.compile(r"^(?!-(?:\s|$)) {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"(?:\\.|[^|\\])*", re.DOTALL)
@@ -107,7 +109,7 @@ class Table:
         """No more will come."""
         self._take_last(pen)
         if self._shape is None:
-            self._settle(pen)
+            self._settle(pen, more=False)
 
     def _take_last(self, pen: Pen) -> None:
         if self._last is None:
@@ -119,7 +121,7 @@ class Table:
             return
         self._waiting.append(row)
         if len(self._waiting) == _SAMPLE:
-            self._settle(pen)
+            self._settle(pen, more=True)
 
     def _parse(self, line: tuple[str, int], pen: Pen, tones: tuple[str, ...]) -> _Cells:
         tones = pen.tones + tones
@@ -134,8 +136,9 @@ class Table:
         cells += [()] * (len(self._aligns) - len(cells))
         return _Cells(cells, line[1] + len(line[0]))
 
-    def _settle(self, pen: Pen) -> None:
-        self._shape = shape = _shape([self._header, *self._waiting], pen.room)
+    def _settle(self, pen: Pen, *, more: bool) -> None:
+        shape = _shape([self._header, *self._waiting], pen.room)
+        self._shape = shape = _with_slack(shape, pen.room) if more else shape
         if shape.widths:
             self._write(self._header, shape, pen)
             rule = " " * _BETWEEN
@@ -222,3 +225,12 @@ def _shape(rows: list[_Cells], room: int) -> _Shape:
         widths[index] = min(needs[index], free // left)
         free -= widths[index]
     return _Shape(tuple(widths), airy=True)
+
+
+def _with_slack(shape: _Shape, room: int) -> _Shape:
+    count = len(shape.widths)
+    spare = room - sum(shape.widths) - _BETWEEN * (count - 1)
+    if shape.airy or spare < count:
+        return shape
+    slack = min(_SLACK, spare // count)
+    return shape._replace(widths=tuple(width + slack for width in shape.widths))

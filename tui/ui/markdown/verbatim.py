@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.cells import cell_len, split_graphemes
 
 from tui.core.sanitise import split_invisible
-from tui.ui.markdown.code import Highlighter
+from tui.ui.markdown.code import Highlighter, Token
 from tui.ui.markdown.page import Ink, Piece, Row, width_of
 from tui.ui.markdown.pen import Pen
 
@@ -73,11 +73,21 @@ class Verbatim:
         end = at + len(line)
         room = pen.room
         margin = 1 if self._raised and room > 2 else 0
-        tokens = self._highlighter.read(line) if self._raised else [(self._tone, line)]
+        tokens = self._lexed(line, at, pen) if self._raised else [(self._tone, line)]
         for row, following in _folded(self._pieces(tokens, at), max(1, room - 2 * margin), end):
             if self._raised:
                 row = _padded([*_blank(margin), *row], room)
             pen.put(row, following)
+
+    def _lexed(self, line: str, at: int, pen: Pen) -> list[Token]:
+        known = pen.inliner.lexed.get(at)
+        if known is not None:
+            tokens, self._highlighter.state = known
+            return tokens
+        tokens = self._highlighter.read(line)
+        if pen.inliner.remember:
+            pen.inliner.lexed[at] = tokens, self._highlighter.state
+        return tokens
 
     def _pieces(self, tokens: Iterable[tuple[str, str]], at: int) -> list[Piece]:
         pieces, column = [], 0
