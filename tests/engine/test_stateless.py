@@ -121,6 +121,16 @@ async def test_a_pending_call_starts_over_with_what_the_last_session_left() -> N
     assert world.toolset.called == ["c1"]
 
 
+async def test_tokens_of_all_sessions_of_a_run_add_up() -> None:
+    first = [e.UsageReported(usage=Usage(total_tokens=100)), *called(("c1", "echo", "{}"))]
+    old = await _interrupted(first, stop=RunState.WAITING)
+    second = [e.UsageReported(usage=Usage(total_tokens=30)), *said("done")]
+    world = _world(second, store=old.store, policy=Always(Ask()))
+    await world.conversations.decide("t", "r1", "c1", _YES)
+    run = await world.finished("r1")
+    assert run.usage == Usage(total_tokens=130)
+
+
 # --- calls that the provider runs ----------------------------------------------------------------
 
 

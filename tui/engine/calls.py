@@ -10,7 +10,16 @@ from typing import Protocol
 
 from tui.core import events as e
 from tui.core.errors import TickertapeError
-from tui.core.models import CallId, Decision, Need, RunId, ToolOutput, ToolSpec, ToolState
+from tui.core.models import (
+    CallId,
+    Decision,
+    Need,
+    RunId,
+    ToolOrigin,
+    ToolOutput,
+    ToolSpec,
+    ToolState,
+)
 from tui.core.ports import ApprovalPolicy, Ask, ToolResult, Toolset
 from tui.core.text import GrowingText
 from tui.core.thread import ToolCall
@@ -139,6 +148,7 @@ class CallRunner:
             run_id=self.run_id,
             part_id="",
             name=need.name,
+            origin=ToolOrigin.REMOTE_MCP if need.approval else ToolOrigin.CLIENT,
             arguments=GrowingText(need.arguments),
         )
         decision = self.policy.decide(call, self.specs.get(need.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tui.core.models import CallId, Need, ToolOrigin, ToolState
+from tui.core.models import CallId, Need, ToolOrigin, ToolState, Usage
 from tui.core.thread import Run, ToolCall
 from tui.core.transcript import Transcript
 
@@ -15,13 +15,14 @@ class Record:
     """``needs`` are the calls that the engine had begun to work on, as the provider named them.
 
     ``calls`` are all calls of the run, ``shown`` is whether anything came from the provider,
-    ``wire_events`` how many raw events are kept.
+    ``wire_events`` how many raw events are kept, ``usage`` what it has used so far.
     """
 
     rounds: int = 0
     calls: Mapping[CallId, ToolCall] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
     shown: bool = False
+    usage: Usage = field(default_factory=Usage)
     wire_events: int = 0
 
 
@@ -33,6 +34,7 @@ def record_of(transcript: Transcript, run: Run, *, wire_events: int) -> Record:
         calls={call.call_id: call for call in calls},
         needs=_needs(transcript, run),
         shown=run.tail_id != run.parent_id,
+        usage=run.usage or Usage(),
         wire_events=wire_events,
     )
 

@@ -236,10 +236,11 @@ class RunLoop:
             )
             return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
         most = self.limits.max_tokens
-        if most and self._turns.tokens >= most:
+        used = self._turns.usage.total_tokens
+        if most and used >= most:
             problem = Problem(
                 code="max_tokens",
-                message=f"The run was stopped after {self._turns.tokens:,} tokens.",
+                message=f"The run was stopped after {used:,} tokens.",
                 hint="Raise limits.max_tokens in the configuration if it needs more.",
             )
             return e.TurnFinished(outcome=Outcome.INCOMPLETE, reason="max_tokens", error=problem)
@@ -257,7 +258,7 @@ class RunLoop:
     ) -> e.TurnFinished:
         """The first turn of an interrupted run: what became of it, as the server tells."""
         self._turns.round = max(1, record.rounds)
-        self._turns.start_over(record.wire_events)
+        self._turns.go_on(wire_events=record.wire_events, usage=record.usage)
         try:
             if self._stateful:
                 return await self._turns.asked(session, Resume())

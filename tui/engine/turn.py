@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tui.core import events as e
 from tui.core.errors import ProviderError, TickertapeError
-from tui.core.models import JsonObject, Outcome, Problem
+from tui.core.models import JsonObject, Outcome, Problem, Usage
 from tui.core.ports import (
     Checkpoint,
     ResponseOpened,
@@ -70,23 +70,31 @@ class Turns:
     """The turns of one run. ``round`` is the one that goes on, ``wire`` its last raw event.
 
     ``wire_before`` raw events came before this session, ``wire_events`` have come so far.
-    ``resumable``: the server can be asked what became of a run. ``tokens`` are those that the run
-    has used so far, ``told_window`` is how many the model takes, once the server complained.
+    ``resumable``: the server can be asked what became of a run. ``usage`` is what the run has used
+    so far, ``usage_before`` of that before this session. ``told_window`` is how many tokens the
+    model takes, once the server complained.
     """
 
     recorder: Recorder
     limits: Limits = field(default_factory=Limits)
     resumable: bool = True
     round: int = 1
-    tokens: int = 0
+    usage: Usage = field(default_factory=Usage)
+    usage_before: Usage = field(default_factory=Usage)
     told_window: int | None = None
     wire: int | None = None
     wire_before: int = 0
     wire_events: int = 0
 
-    def start_over(self, wire_events: int | None = None) -> None:
-        """A new session follows, which numbers its raw events from 0 again."""
-        self.wire_before = self.wire_events if wire_events is None else wire_events
+    def go_on(self, *, wire_events: int, usage: Usage) -> None:
+        """The first session of this process follows others, of processes that are gone."""
+        self.wire_before, self.usage = wire_events, usage
+        if not self.resumable:  # a server that keeps the run counts all of it itself
+            self.usage_before = usage
+
+    def start_over(self) -> None:
+        """A new session follows, which counts raw events and tokens from 0 again."""
+        self.wire_before, self.usage_before = self.wire_events, self.usage
 
     async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
@@ -183,9 +191,10 @@ class Turns:
                 if event is None:
                     continue
                 continuation = self._tell_continuation(session, continuation)
-                self.recorder.emit(event, turn=number, wire=self.wire)
                 if isinstance(event, e.UsageReported):
-                    self.tokens = event.usage.total_tokens
+                    self.usage = self.usage_before + event.usage
+                    event = e.UsageReported(usage=self.usage)
+                self.recorder.emit(event, turn=number, wire=self.wire)
                 if isinstance(event, e.TurnFinished):
                     return event
         end = e.TurnFinished(outcome=Outcome.TRUNCATED, error=_TRUNCATED)

@@ -14,7 +14,7 @@ from tui.core.events import (
 from tui.core.models import CallId, HistoryMessage, JsonObject, Outcome, RunId, Usage
 from tui.providers import words
 from tui.providers.chat.round import Round
-from tui.providers.chat.usage import decode_usage, total
+from tui.providers.chat.usage import decode_usage
 from tui.providers.fields import obj, objects, parse_object, position, text
 
 _COMPLETED = frozenset({"stop", "tool_calls", "function_call", "eos", "end_turn", "stop_sequence"})
@@ -74,7 +74,7 @@ class ChatDecoder:
         end = self._end()
         if end.outcome is Outcome.REQUIRES_ACTION:
             self._answer = self._round.encode()
-        self._before, self._usage = total(self._before, self._usage), Usage()
+        self._before, self._usage = self._before + self._usage, Usage()
         self._reason, self._failure = "", None
         if self._round.begun:
             self._round = self._next_round()
@@ -122,7 +122,7 @@ class ChatDecoder:
         if usage is None or usage == self._usage:
             return []
         self._usage = usage
-        return [UsageReported(usage=total(self._before, usage))]
+        return [UsageReported(usage=self._before + usage)]
 
     def _fail(self, body: JsonObject) -> list[ProviderEvent]:
         said = body.get("error")

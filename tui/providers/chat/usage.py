@@ -29,14 +29,3 @@ def decode_usage(chunk: JsonObject) -> Usage | None:
             cached_tokens=cached,
         )
     return None
-
-
-def total(first: Usage, second: Usage) -> Usage:
-    """Both together."""
-    return Usage(
-        input_tokens=first.input_tokens + second.input_tokens,
-        output_tokens=first.output_tokens + second.output_tokens,
-        total_tokens=first.total_tokens + second.total_tokens,
-        cached_tokens=first.cached_tokens + second.cached_tokens,
-        reasoning_tokens=first.reasoning_tokens + second.reasoning_tokens,
-    )
