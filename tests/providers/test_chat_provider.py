@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Self
@@ -10,12 +11,12 @@ from typing import Any, Self
 import pytest
 
 from tests.providers.assistants_peer import Calls, End, Item, Pause, Raw, Say
-from tests.providers.chat_peer import ChatPeer, chunk
+from tests.providers.chat_peer import DONE, ChatPeer, chunk
 from tests.providers.conversation import Conversation
 from tests.providers.http_peer import Reply, Request
 from tui.core.errors import ProviderError
 from tui.core.models import Outcome, ToolSpec
-from tui.core.ports import NewMessages, Resume, WireReceived
+from tui.core.ports import NewMessages, Resume, RunRequest, WireReceived
 from tui.core.settings import Profile
 from tui.providers.registry import create
 
@@ -115,6 +116,99 @@ async def test_a_request_that_is_repeated_holds_the_outputs_once(peer: ChatPeer)
         end = await talking.turn(session, results)
     assert end.outcome is Outcome.COMPLETED
     assert peer.bodies[1] == peer.bodies[2]
+
+
+# --- a run that goes on in another session --------------------------------------------------
+
+SIGNATURE = {"google": {"thought_signature": "c2lnbmVk"}}
+SEALED = {"type": "reasoning.encrypted", "data": "gAAAA", "index": 0}
+
+
+def signed(*calls: str) -> Raw:
+    """A round that thinks and calls, with what a server attaches to both."""
+    wires = [
+        {"index": at, "id": call_id, "function": {"name": "alpha", "arguments": "{}"}}
+        | {"extra_content": SIGNATURE}
+        for at, call_id in enumerate(calls)
+    ]
+    thought = chunk(reasoning="Hm.", reasoning_details=[SEALED])
+    return Raw(thought + chunk(tool_calls=wires) + chunk("tool_calls") + DONE)
+
+
+async def cut_off(talking: Talk, asked: RunRequest, rounds: int) -> RunRequest:
+    """The request of the session that goes on after this many rounds, whose calls were run."""
+    async with talking.provider.open(asked) as session:
+        end = await talking.turn(session, NewMessages())
+        results = talking.results(end)
+        for _ in range(rounds - 1):
+            results = talking.results(await talking.turn(session, results))
+    left = talking.run.continuation
+    assert left is not None
+    kept = json.loads(json.dumps(left))
+    return replace(asked, history=talking.transcript.history(), continuation=kept)
+
+
+async def test_what_a_server_attached_survives_a_restart(peer: ChatPeer) -> None:
+    rounds = [signed("call_a", "call_b"), signed("call_c")]
+
+    async def intercept(request: Request) -> Reply | None:
+        return Reply.sse(rounds.pop(0).data) if rounds else None
+
+    peer.intercept = intercept
+    async with talk(peer) as talking:
+        again = await cut_off(talking, talking.say("go"), rounds=2)
+    peer.script = list(HELLO)
+    async with talk(peer) as other:
+        other.transcript, other.run_id = talking.transcript, talking.run_id
+        async with other.provider.open(again) as session:
+            end = await other.turn(session, NewMessages())
+            assert end.outcome is Outcome.COMPLETED
+        assert other.run.continuation == {}  # nothing is kept of a run that is over
+    messages = peer.bodies[-1]["messages"]
+    assert [message["role"] for message in messages] == [
+        *("user", "assistant", "tool", "tool", "assistant", "tool")
+    ]
+    for message in (messages[1], messages[4]):
+        assert message["reasoning"] == "Hm."
+        assert message["reasoning_details"] == [SEALED]
+        assert all(call["extra_content"] == SIGNATURE for call in message["tool_calls"])
+    assert messages[:4] == peer.bodies[1]["messages"]
+
+
+async def test_a_restarted_run_of_the_old_protocol_goes_on_in_it(peer: ChatPeer) -> None:
+    legacy = chunk(function_call={"name": "alpha", "arguments": "{}"})
+    peer.script = [Raw(legacy + chunk("function_call") + DONE)]
+    async with talk(peer) as talking:
+        again = await cut_off(talking, talking.say("go"), rounds=1)
+        peer.script = list(HELLO)
+        async with talking.provider.open(again) as session:
+            await talking.turn(session, NewMessages())
+    assert peer.bodies[-1]["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "function_call": {"name": "alpha", "arguments": "{}"},
+        },
+        {"role": "function", "name": "alpha", "content": "output of alpha"},
+    ]
+
+
+async def test_nothing_is_kept_of_calls_that_the_history_tells(peer: ChatPeer) -> None:
+    peer.script = [Say(("Let me see.",)), Calls((("alpha", ("{}",)),)), *HELLO]
+    async with talk(peer) as talking:
+        await talking.answer("go")
+    assert not talking.run.continuation
+
+
+async def test_what_another_run_left_is_not_sent(peer: ChatPeer) -> None:
+    peer.script = [signed("call_a")]
+    async with talk(peer) as talking:
+        again = await cut_off(talking, talking.say("go"), rounds=1)
+        peer.script = list(HELLO)
+        async with talking.provider.open(replace(again, run_id="run-2")) as session:
+            await talking.turn(session, NewMessages())
+    call = peer.bodies[-1]["messages"][1]
+    assert call.keys() == {"role", "content", "tool_calls"}
 
 
 async def test_a_run_cannot_be_resumed(peer: ChatPeer) -> None:

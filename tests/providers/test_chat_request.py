@@ -13,10 +13,8 @@ from tui.core.models import (
     HistoryMessage,
     Role,
     ToolOrigin,
-    ToolOutput,
     ToolSpec,
 )
-from tui.core.ports import ToolResult
 from tui.core.settings import Profile
 from tui.providers.chat.request import NOT_ANSWERED, encode_outputs, encode_request
 
@@ -202,7 +200,7 @@ def test_every_call_of_an_answer_gets_an_output() -> None:
         "role": "assistant",
         "tool_calls": [{"id": "c1", "function": {}}, {"id": "c2", "function": {}}],
     }
-    results = [ToolResult(call_id="c2", output=ToolOutput(text="two\ud800"))]
+    results = {"c2": "two\ud800"}
     assert list(encode_outputs(answer, results)) == [
         {"role": "tool", "tool_call_id": "c1", "content": NOT_ANSWERED},
         {"role": "tool", "tool_call_id": "c2", "content": "two�"},

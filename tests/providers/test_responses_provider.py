@@ -20,7 +20,6 @@ from tui.core.models import Decision, Outcome, ToolOutput, ToolSpec
 from tui.core.ports import NewMessages, Provider, Resume, ToolResult, ToolResults
 from tui.core.settings import Profile
 from tui.providers.registry import create
-from tui.providers.responses import exchange
 
 Json = dict[str, Any]
 TOOLS = [ToolSpec(name="alpha"), ToolSpec(name="beta")]
@@ -290,7 +289,7 @@ async def test_what_is_too_large_to_keep_goes_back_in_our_own_words(
     provider_of: Maker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exchange, "MAX_KEPT", 1000)
+    monkeypatch.setattr("tui.providers.kept.MAX_KEPT", 1000)
     large = {**THOUGHT, "encrypted_content": "g" * 2000}
     peer.script = [*thinking(large, CALL), Say(("done",)), End()]
     asked = talk.say("go")

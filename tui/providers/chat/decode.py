@@ -11,7 +11,7 @@ from tui.core.events import (
     UnknownEvent,
     UsageReported,
 )
-from tui.core.models import CallId, HistoryMessage, JsonObject, Outcome, RunId, Usage
+from tui.core.models import CallId, HistoryMessage, JsonObject, MessageId, Outcome, RunId, Usage
 from tui.providers import words
 from tui.providers.chat.round import Round
 from tui.providers.chat.usage import decode_usage
@@ -30,6 +30,7 @@ class ChatDecoder:
     """Decodes all streams of one run; each brings one message.
 
     ``history`` is the run's: a run that goes on in another process has messages and calls there.
+    ``message_id`` and ``outcome`` are those of the newest round that is over.
     """
 
     def __init__(self, run_id: RunId, history: Iterable[HistoryMessage] = ()) -> None:
@@ -38,6 +39,8 @@ class ChatDecoder:
         self._run_id = run_id
         self._rounds = len(earlier)
         self._before = self._usage = Usage()
+        self.message_id: MessageId = ""
+        self.outcome: Outcome | None = None
         self._answer: JsonObject | None = None
         self._reason = ""
         self._failure: TurnFinished | None = None
@@ -72,6 +75,7 @@ class ChatDecoder:
     def finish(self) -> TurnFinished:
         """How this stream ended, now that nothing more comes; ready for the next stream."""
         end = self._end()
+        self.message_id, self.outcome = self._round.message_id, end.outcome
         if end.outcome is Outcome.REQUIRES_ACTION:
             self._answer = self._round.encode()
         self._before, self._usage = self._before + self._usage, Usage()
@@ -80,8 +84,13 @@ class ChatDecoder:
             self._round = self._next_round()
         return end
 
+    @property
+    def answer(self) -> JsonObject | None:
+        """The message of the last round, which waits for outputs, until it is taken."""
+        return self._answer
+
     def take_answer(self) -> JsonObject | None:
-        """The message of the last round, which waits for outputs, as it is sent back; once."""
+        """``answer``, once: as it is sent back."""
         answer, self._answer = self._answer, None
         return answer
 

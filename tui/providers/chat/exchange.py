@@ -8,23 +8,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tui.core.errors import ProviderError
-from tui.core.models import JsonObject
+from tui.core.models import JsonObject, Outcome
 from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
 from tui.providers.chat.amendments import Amendments
 from tui.providers.chat.decode import ChatDecoder
-from tui.providers.chat.request import encode_outputs, encode_request
+from tui.providers.chat.request import encode_outputs, encode_request, is_told_by_history
+from tui.providers.kept import Kept
 from tui.providers.models import chosen_model, with_near_names
 from tui.providers.transport import OpenedResponse, Transport
 
 if TYPE_CHECKING:
     import openai
 
-_NOTHING: JsonObject = {}
-
 
 class ChatExchange:
-    """An ``Exchange``. A later session needs nothing that the history does not hold."""
+    """An ``Exchange``.
+
+    Some servers want more of their messages back than the history holds. That is in the
+    continuation while the run waits for calls, so that it can go on in another session.
+    """
 
     def __init__(
         self,
@@ -38,24 +41,33 @@ class ChatExchange:
         self._profile = profile
         self._request = request
         self._amendments = amendments
+        self._kept = Kept(request)
         self._rounds: list[JsonObject] = []
         self._model = ""
         self.decoder = ChatDecoder(request.run_id, request.history)
 
     @property
     def continuation(self) -> JsonObject:
-        return _NOTHING
+        answer = self.decoder.answer
+        if answer is not None and not is_told_by_history(answer):
+            self._kept.keep(self.decoder.message_id, [answer])
+        elif self.decoder.outcome in (Outcome.COMPLETED, Outcome.INCOMPLETE):
+            self._kept.forget()
+        return self._kept.continuation
 
     def take(self, results: Sequence[ToolResult]) -> None:
         answer = self.decoder.take_answer()
         if answer is not None:  # else the request is repeated, and they are known
-            self._rounds += [answer, *encode_outputs(answer, results)]
+            outputs = {each.call_id: each.output.text for each in results}
+            self._rounds += [answer, *encode_outputs(answer, outputs)]
 
     async def open(self) -> OpenedResponse:
         self._model = self._model or await chosen_model(
             self._transport, self._profile, self._request
         )
-        body = encode_request(self._request, self._profile, model=self._model)
+        body = encode_request(
+            self._request, self._profile, model=self._model, kept=self._kept.items
+        )
         body["messages"] += self._rounds
         try:
             return await self._send(body)

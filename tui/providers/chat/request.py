@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tui.core.models import HistoryCall, HistoryMessage, JsonObject, Role, ToolOrigin, ToolSpec
-from tui.core.ports import RunRequest, ToolResult
+from tui.core.models import (
+    CallId,
+    HistoryCall,
+    HistoryMessage,
+    JsonObject,
+    Role,
+    ToolOrigin,
+    ToolSpec,
+)
+from tui.core.ports import RunRequest
 from tui.core.settings import Profile
 from tui.providers.fields import obj, objects, parse_object, text, well_formed
+from tui.providers.kept import NOTHING_KEPT, KeptItems
 
 # The API's limits; a name or description that breaks them would have the whole request refused.
 _MAX_DESCRIPTION = 1024
@@ -22,15 +31,17 @@ _WITH_TOOLS = frozenset({"tool_choice", "parallel_tool_calls"})
 NOT_ANSWERED = "This call was not answered."
 
 
-def encode_request(request: RunRequest, profile: Profile, *, model: str) -> JsonObject:
-    """The body of a run's first request; later ones add the rounds since to ``messages``."""
+def encode_request(
+    request: RunRequest, profile: Profile, *, model: str, kept: KeptItems = NOTHING_KEPT
+) -> JsonObject:
+    """The body of a session's first request; later ones add the rounds since to ``messages``."""
     tools = [*encode_tools(request.tools), *profile.hosted_tools]
     left_out = _RESERVED if tools else _RESERVED | _WITH_TOOLS
     options = {**profile.options, **request.options}
     body = {key: value for key, value in options.items() if key not in left_out}
     body |= {
         "model": model,
-        "messages": encode_messages(request, profile),
+        "messages": encode_messages(request, profile, kept),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -39,13 +50,20 @@ def encode_request(request: RunRequest, profile: Profile, *, model: str) -> Json
     return body
 
 
-def encode_messages(request: RunRequest, profile: Profile) -> list[JsonObject]:
-    """Instructions and history; messages that have nothing to say are left out."""
+def encode_messages(
+    request: RunRequest, profile: Profile, kept: KeptItems = NOTHING_KEPT
+) -> list[JsonObject]:
+    """Instructions and history; messages that have nothing to say are left out.
+
+    Messages that were ``kept`` as the server wants them back go back that way.
+    """
     system = _system(request, profile)
     messages: list[JsonObject] = [{"role": "system", "content": system}] if system else []
     for message in request.history:
         if message.role is Role.USER:
             _add(messages, {"role": "user", "content": message.text})
+        elif message.id in kept:
+            messages += _as_it_came(message, kept[message.id])
         elif message.role is Role.ASSISTANT:
             for each in _assistant(message, thinking=message.id.startswith(f"{request.run_id}:")):
                 _add(messages, each)
@@ -75,9 +93,9 @@ def encode_call(call_id: str, name: str, arguments: str) -> JsonObject:
     return {"id": _call_id(call_id), "type": "function", "function": function}
 
 
-def encode_outputs(answer: JsonObject, results: Sequence[ToolResult]) -> Iterator[JsonObject]:
+def encode_outputs(answer: JsonObject, told: Mapping[CallId, str]) -> Iterator[JsonObject]:
     """The outputs of the calls that ``answer`` (an assistant message as it is sent) makes."""
-    outputs = {_call_id(result.call_id): well_formed(result.output.text) for result in results}
+    outputs = {_call_id(call_id): well_formed(output) for call_id, output in told.items()}
     for call in objects(answer, "tool_calls"):
         content = outputs.get(text(call, "id"), NOT_ANSWERED)
         yield {"role": "tool", "tool_call_id": call["id"], "content": content}
@@ -85,6 +103,12 @@ def encode_outputs(answer: JsonObject, results: Sequence[ToolResult]) -> Iterato
         # The protocol before tools: one call a message, and no id.
         content = next(iter(outputs.values()), NOT_ANSWERED)
         yield {"role": "function", "name": name, "content": content}
+
+
+def is_told_by_history(answer: JsonObject) -> bool:
+    """Whether this message, as it is sent back, holds nothing that our history does not."""
+    plain = answer.keys() <= {"role", "content", "tool_calls"}
+    return plain and not any("extra_content" in call for call in objects(answer, "tool_calls"))
 
 
 def _system(request: RunRequest, profile: Profile) -> str:
@@ -112,6 +136,13 @@ def _assistant(message: HistoryMessage, *, thinking: bool) -> Iterator[JsonObjec
     for call in calls:
         output = NOT_ANSWERED if call.output is None else call.output
         yield {"role": "tool", "tool_call_id": _call_id(call.call_id), "content": output}
+
+
+def _as_it_came(message: HistoryMessage, wires: Sequence[JsonObject]) -> Iterator[JsonObject]:
+    outputs = {call.call_id: call.output for call in message.calls if call.output is not None}
+    for wire in wires:
+        yield wire
+        yield from encode_outputs(wire, outputs)
 
 
 def _add(messages: list[JsonObject], message: JsonObject) -> None:

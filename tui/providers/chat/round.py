@@ -41,7 +41,7 @@ class Round:
 
     def __init__(self, message_id: MessageId, used: set[CallId]) -> None:
         self.calls = CallsDecoder(message_id, self._open_part, used)
-        self._message_id = message_id
+        self.message_id = message_id
         self._thoughts = Thoughts()
         self._parts: list[_Part] = []
         self._opened = 0
@@ -78,7 +78,7 @@ class Round:
         ]
         self.calls.finish(events)
         if self._opened:
-            events.append(MessageFinished(message_id=self._message_id, complete=complete))
+            events.append(MessageFinished(message_id=self.message_id, complete=complete))
         return events
 
     def encode(self) -> JsonObject:
@@ -107,10 +107,10 @@ class Round:
             if part.kind is kind and not part.finished:
                 return part
         index = self._open_part(events)
-        part = _Part(id=f"{self._message_id}:{index}", kind=kind)
+        part = _Part(id=f"{self.message_id}:{index}", kind=kind)
         self._parts.append(part)
         events.append(
-            PartStarted(message_id=self._message_id, part_id=part.id, index=index, kind=kind)
+            PartStarted(message_id=self.message_id, part_id=part.id, index=index, kind=kind)
         )
         return part
 
@@ -123,7 +123,7 @@ class Round:
     def _open_part(self, events: list[ProviderEvent]) -> int:
         """The place of a new part; the first one begins the message."""
         if not self._opened:
-            events.append(MessageStarted(message_id=self._message_id))
+            events.append(MessageStarted(message_id=self.message_id))
         self._opened += 1
         return self._opened - 1
 

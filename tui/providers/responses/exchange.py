@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from tui.core.models import JsonObject
 from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
-from tui.providers.fields import obj, objects, text
+from tui.providers.kept import Kept
 from tui.providers.responses.api import ResponsesApi
 from tui.providers.responses.decode import ResponsesDecoder
 from tui.providers.responses.request import (
-    Items,
     encode_history,
     encode_request,
     encode_results,
@@ -20,9 +18,6 @@ from tui.providers.responses.request import (
     sent_back,
 )
 from tui.providers.transport import OpenedResponse
-
-MAX_KEPT = 1 << 20
-"""How many characters of output items are kept for a run that is interrupted."""
 
 
 def first_round(request: RunRequest) -> int:
@@ -44,10 +39,8 @@ class StatelessExchange:
         self._request = request
         self._profile = profile
         self._decoder = ResponsesDecoder(request.run_id, first_round(request))
-        self._continuation: JsonObject = {}
-        self._items = _kept(request)
-        self._input = encode_history(request.history, profile, self._items)
-        self._noted = ""
+        self._kept = Kept(request)
+        self._input = encode_history(request.history, profile, self._kept.items)
 
     @property
     def decoder(self) -> ResponsesDecoder:
@@ -56,7 +49,7 @@ class StatelessExchange:
     @property
     def continuation(self) -> JsonObject:
         self._note()
-        return self._continuation
+        return self._kept.continuation
 
     def take(self, results: Sequence[ToolResult]) -> None:
         wires = self._decoder.output
@@ -75,31 +68,6 @@ class StatelessExchange:
         """Keep what came while the run waits for calls; forget it once nothing can go on."""
         decoder = self._decoder
         if decoder.waits:
-            if decoder.message_id == self._noted:
-                return
-            self._noted = decoder.message_id
-            self._items = _bounded({**self._items, decoder.message_id: decoder.output})
-            self._continuation = {"run": self._request.run_id, "items": dict(self._items)}
-        elif decoder.status == "completed" and self._continuation:
-            self._items, self._continuation = {}, {}
-
-
-def _kept(request: RunRequest) -> Items:
-    """The items of this run's messages, if it was interrupted."""
-    continuation = request.continuation or {}
-    if text(continuation, "run") != request.run_id:
-        return {}
-    items = obj(continuation, "items")
-    return {message_id: objects(items, message_id) for message_id in items}
-
-
-def _bounded(items: Items) -> Items:
-    """The newest messages' items that fit; a message without them goes back in our own words."""
-    room = MAX_KEPT
-    fitting: dict[str, Sequence[JsonObject]] = {}
-    for message_id, wires in reversed(list(items.items())):
-        room -= len(json.dumps(wires))
-        if room < 0:
-            break
-        fitting[message_id] = wires
-    return dict(reversed(list(fitting.items())))
+            self._kept.keep(decoder.message_id, decoder.output)
+        elif decoder.status == "completed":
+            self._kept.forget()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from tui.core.models import HistoryCall, HistoryMessage, JsonObject, Role, ToolOrigin, ToolSpec
 from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
 from tui.providers.fields import obj, parse_object, raw_text, text, well_formed
+from tui.providers.kept import KeptItems
 from tui.providers.responses.items import APPROVAL, CUSTOM, FUNCTION, REASONING
-
-Items = Mapping[str, Sequence[JsonObject]]
-"""Output items as they came, by the id of the message they became."""
 
 _MAX_DESCRIPTION = 1024
 _RESERVED = frozenset({"model", "input", "stream", "tools", "instructions", "previous_response_id"})
@@ -55,7 +53,7 @@ def encode_wishes(body: JsonObject, profile: Profile) -> JsonObject:
 
 
 def encode_history(
-    history: Iterable[HistoryMessage], profile: Profile, items: Items
+    history: Iterable[HistoryMessage], profile: Profile, items: KeptItems
 ) -> list[JsonObject]:
     """Input items. Messages of which the server's own ``items`` are kept go back as they came."""
     customs = {
