@@ -151,7 +151,9 @@ class CallRunner:
             origin=ToolOrigin.REMOTE_MCP if need.approval else ToolOrigin.CLIENT,
             arguments=GrowingText(need.arguments),
         )
-        decision = self.policy.decide(call, self.specs.get(need.name))
+        # A tool of somebody else may be called like one of ours, and is not what that one is.
+        spec = None if need.approval else self.specs.get(need.name)
+        decision = self.policy.decide(call, spec)
         if isinstance(decision, Ask):
             self.recorder.emit(e.ApprovalRequested(call_id=need.call_id))
             return await self.decisions.wait(need.call_id)

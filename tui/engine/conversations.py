@@ -104,7 +104,8 @@ class EngineConversations:
             model = message.model or ""
             log.append(e.ThreadCreated(title=title, profile=profile.name, model=model))
         elif message.profile or message.model:
-            _use(log, profile.name, message.model or "")
+            own = transcript.model if profile.name == transcript.profile else ""
+            _use(log, profile.name, message.model or own)
         message_id = message.id if isinstance(message, QueuedMessage) else message.message_id
         added = e.MessageAdded(
             message_id=message_id,
@@ -220,7 +221,12 @@ class EngineConversations:
             await self._resume(log, run)
 
     async def _resume(self, log: ThreadLog, run: Run) -> None:
-        await self._runs.resume(log, run, self._providers.profile(run.profile))
+        profile = self._providers.profile(run.profile)
+        transcript = log.transcript
+        if run.tail_id not in {message.id for message in transcript.path()}:
+            # Another answer is shown; what goes out, and what comes, belongs to this branch.
+            log.append(e.LeafSelected(message_id=run.tail_id))
+        await self._runs.resume(log, run, profile)
 
     async def _take_over(self, thread_id: ThreadId) -> None:
         """Ask the process that holds the thread for it; one that does not answer is robbed."""

@@ -135,6 +135,7 @@ class RunLoop:
         rebuild: Callable[[], RunRequest] | None,
     ) -> e.TurnFinished:
         """In one session, or in several: a lost run starts over, one that is too long shorter."""
+        window = self.fit.window
         while True:
             fitting = self._cut(request)
             try:
@@ -152,6 +153,8 @@ class RunLoop:
                     return end
                 request = rebuild() if rebuild is not None else request
                 if not self.fit.narrow(request, sent=fitting, told=self._turns.told_window):
+                    # So it was not the history, which later requests must not do without.
+                    self.fit.window = window
                     return hopeless(end, sent=fitting)
             record = None
             self._turns.start_over()

@@ -72,7 +72,8 @@ class Turns:
     ``wire_before`` raw events came before this session, ``wire_events`` have come so far.
     ``resumable``: the server can be asked what became of a run. ``usage`` is what the run has used
     so far, ``usage_before`` of that before this session. ``told_window`` is how many tokens the
-    model takes, once the server complained.
+    model takes, once the server complained. ``refused``: the last request gave no stream, however
+    often it was sent.
     """
 
     recorder: Recorder
@@ -85,6 +86,7 @@ class Turns:
     wire: int | None = None
     wire_before: int = 0
     wire_events: int = 0
+    refused: bool = False
 
     def go_on(self, *, wire_events: int, usage: Usage) -> None:
         """The first session of this process follows others, of processes that are gone."""
@@ -99,12 +101,12 @@ class Turns:
     async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
         for _ in range(1 + self.limits.max_retries):
-            self.wire = None
+            self.wire, self.refused = None, False
             end = await self._turn(session, given)
             if end.outcome not in _BROKEN:
                 return end
             if not self.resumable:
-                if not self._may_be_repeated(end):
+                if self.refused or not self._may_be_repeated(end):
                     return end
                 self.recorder.emit(e.NoticeAdded(text=_ONCE_MORE), turn=self.round)
                 continue
@@ -133,7 +135,7 @@ class Turns:
         try:
             return await self.asked(session, given)
         except ProviderError as error:
-            self.told_window = error.context_window
+            self.refused, self.told_window = True, error.context_window
             return _after_error(error)
 
     async def asked(self, session: RunSession, given: TurnInput) -> e.TurnFinished:

@@ -1,0 +1,129 @@
+"""Commands in states that are rare: another branch is shown, a server hangs up, names collide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.engine.world import World
+from tests.fakes.provider import Turn, called, said
+from tests.fakes.toolset import Always
+from tui.core import events as e
+from tui.core.errors import ProviderError
+from tui.core.models import (
+    Decision,
+    Need,
+    Outcome,
+    PartKind,
+    RunState,
+    ToolOrigin,
+    ToolRef,
+    ToolSpec,
+)
+from tui.core.ports import Ask
+from tui.core.services import RetryRun
+from tui.core.settings import Limits
+from tui.core.thread import ToolCall
+
+_YES = Decision(approved=True, by="user")
+_LONG = "word " * 2000
+
+
+def _stateless(*turns: Turn, **more: object) -> World:
+    return World(*turns, stateful=False, **more)  # type: ignore[arg-type]  # passed on as given
+
+
+# --- another branch is shown ---------------------------------------------------------------------
+
+
+async def test_an_interrupted_run_goes_on_in_its_own_branch_whichever_is_shown() -> None:
+    asking = called(("c1", "echo", "{}"), step="r2:1")
+    old = _stateless(said("first", message="m1"), asking, policy=Always(Ask()))
+    await old.ask("question")
+    retry = RetryRun(thread_id="t", of="r1", run_id="r2")
+    await old.conversations.retry(retry)
+    await old.until("r2", RunState.WAITING)
+    await old.killed()
+    world = _stateless(said("second", message="r2:2"), store=old.store, policy=Always(Ask()))
+    await world.conversations.select("t", "m1")
+    await world.conversations.decide("t", "r2", "c1", _YES)
+    run = await world.finished("r2")
+    assert run.outcome is Outcome.COMPLETED
+    transcript = await world.transcript()
+    assert [message.id for message in transcript.path()] == ["u1", "r2:1", "r2:2"]
+    history = world.provider.requests[-1].history
+    assert [message.id for message in history] == ["u1", "r2:1"]
+
+
+# --- servers that hang up ------------------------------------------------------------------------
+
+
+async def test_a_server_that_hangs_up_is_asked_no_more_often_than_the_settings_say() -> None:
+    lost = ProviderError(
+        "It broke.", code="connection_lost", retryable=True, sent=True, retry_after=0.0
+    )
+    world = _stateless(*[[lost]] * 9, limits=Limits(max_retries=2))
+    run = await world.ask()
+    assert run.outcome is Outcome.DISCONNECTED
+    assert len(world.provider.given) == 3
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Sees:
+    """A policy that allows everything and remembers for which of our tools it was asked."""
+
+    specs: list[ToolSpec | None] = field(default_factory=list)
+
+    def decide(self, call: ToolCall, spec: ToolSpec | None) -> Decision:
+        self.specs.append(spec)
+        return _YES
+
+
+async def test_a_remote_tool_with_the_name_of_one_of_ours_is_not_taken_for_it() -> None:
+    """Else it would run without a question when ours only reads."""
+    tool = ToolRef(name="echo", call_id="a1", origin=ToolOrigin.REMOTE_MCP, server="docs")
+    need = Need(call_id="a1", name="echo", arguments="{}", approval=True)
+    asking: Turn = [
+        e.MessageStarted(message_id="s1"),
+        e.PartStarted(message_id="s1", part_id="s1:0", index=0, kind=PartKind.TOOL_CALL, tool=tool),
+        e.TurnFinished(outcome=Outcome.REQUIRES_ACTION, needs=(need,)),
+    ]
+    policy = _Sees()
+    world = _stateless(asking, said("done"), policy=policy)
+    await world.ask()
+    assert policy.specs == [None]
+
+
+# --- models --------------------------------------------------------------------------------------
+
+
+async def test_naming_the_profile_that_a_thread_has_leaves_its_model_alone() -> None:
+    world = _stateless(said("one"), said("two", message="m2"), said("three", message="m3"))
+    await world.finished(await world.send(profile="work", model="big"))
+    run = await world.finished(await world.send(profile="work"))
+    assert (run.profile, run.model) == ("work", "big")
+    run = await world.finished(await world.send(profile="other"))
+    assert (run.profile, run.model) == ("other", "its own")
+
+
+# --- what is too long ----------------------------------------------------------------------------
+
+
+async def test_a_message_that_fits_nowhere_teaches_nothing_about_the_window() -> None:
+    """The server may have meant something else; what comes next must not lose its history."""
+    complaint = ProviderError("too long", code="context_length_exceeded")
+    world = _stateless(
+        said("one", message="m1"),
+        [complaint],
+        [complaint],
+        said("two", message="m2"),
+    )
+    await world.ask(_LONG)
+    assert (await world.ask("and now")).outcome is Outcome.FAILED
+    run = await world.ask("once more")
+    assert run.outcome is Outcome.COMPLETED
+    assert run.seen_from == ""
+    texts = [message.text for message in world.provider.requests[-1].history]
+    assert texts == [_LONG, "one", "and now", "once more"]
