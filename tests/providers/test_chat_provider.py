@@ -101,6 +101,52 @@ async def test_thoughts_go_back_with_the_outputs_they_led_to(peer: ChatPeer) -> 
     assert all("reasoning_content" not in message for message in peer.bodies[-1]["messages"])
 
 
+@pytest.mark.parametrize(
+    ("choice", "later"),
+    [
+        ("required", None),
+        ({"type": "function", "function": {"name": "alpha"}}, None),
+        ("none", "none"),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}},
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
+        ),
+    ],
+)
+async def test_a_call_is_forced_once_in_a_run(peer: ChatPeer, choice: Any, later: Any) -> None:
+    call = Calls((("alpha", ("{}",)),))
+    peer.script = [call, call, *HELLO, *HELLO]
+    async with talk(peer, options={"tool_choice": choice}) as talking:
+        await talking.answer("go")
+        await talking.answer("more")
+    found = [body.get("tool_choice") for body in peer.bodies]
+    assert found == [choice, later, later, choice]
+
+
+async def test_a_run_that_starts_over_forces_no_call_again(peer: ChatPeer) -> None:
+    peer.script = [Calls((("alpha", ("{}",)),)), *HELLO]
+    async with talk(peer, options={"tool_choice": "required"}) as talking:
+        asked = talking.say("go")
+        async with talking.provider.open(asked) as session:
+            talking.results(await talking.turn(session, NewMessages()))
+        again = replace(asked, history=talking.transcript.history())
+        async with talking.provider.open(again) as session:
+            await talking.turn(session, NewMessages())
+    assert [body.get("tool_choice") for body in peer.bodies] == ["required", None]
+
+
+async def test_options_may_be_others_in_later_rounds(peer: ChatPeer) -> None:
+    call = Calls((("alpha", ("{}",)),))
+    peer.script = [call, call, *HELLO]
+    async with talk(peer) as talking:
+        asked = replace(talking.say("go"), options={"max_tokens": 9})
+        async with talking.provider.open(asked) as session:
+            given = talking.results(await talking.turn(session, NewMessages()))
+            given = replace(given, options={"max_tokens": 5})
+            await talking.turn(session, talking.results(await talking.turn(session, given)))
+    assert [body["max_tokens"] for body in peer.bodies] == [9, 5, 5]
+
+
 async def test_a_request_that_is_repeated_holds_the_outputs_once(peer: ChatPeer) -> None:
     fail = [Reply.error(503)]
 

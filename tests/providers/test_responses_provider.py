@@ -236,6 +236,49 @@ async def test_an_approval_is_answered_with_the_request_it_is_for(
     }
 
 
+# --- options of later rounds ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+@pytest.mark.parametrize(
+    ("choice", "later"),
+    [
+        ("required", None),
+        ({"type": "function", "name": "alpha"}, None),
+        ("none", "none"),
+        (
+            {"type": "allowed_tools", "mode": "required", "tools": []},
+            {"type": "allowed_tools", "mode": "auto", "tools": []},
+        ),
+    ],
+)
+async def test_a_call_is_forced_once_in_a_run(
+    peer: ResponsesPeer, provider_of: Maker, choice: Any, later: Any, stateful: bool
+) -> None:
+    given = {"tool_choice": choice}
+    talk = Conversation(provider_of(stateful=stateful, options=given), tools=TOOLS)
+    call = Calls((("alpha", ("{}",)),))
+    peer.script = [call, call, Say(("hello",)), End(), Say(("hello",)), End()]
+    await talk.answer("go")
+    await talk.answer("more")
+    assert [body.get("tool_choice") for body in peer.bodies] == [choice, later, later, choice]
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+async def test_options_may_be_others_in_later_rounds(
+    peer: ResponsesPeer, provider_of: Maker, stateful: bool
+) -> None:
+    talk = Conversation(provider_of(stateful=stateful), tools=TOOLS)
+    call = Calls((("alpha", ("{}",)),))
+    peer.script = [call, call, Say(("hello",)), End()]
+    asked = replace(talk.say("go"), options={"max_tokens": 9})
+    async with talk.provider.open(asked) as session:
+        given = talk.results(await talk.turn(session, NewMessages()))
+        given = replace(given, options={"max_tokens": 5})
+        await talk.turn(session, talk.results(await talk.turn(session, given)))
+    assert [body["max_output_tokens"] for body in peer.bodies] == [9, 5, 5]
+
+
 # --- a run that goes on in another session --------------------------------------------------
 
 

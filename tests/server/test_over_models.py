@@ -363,6 +363,8 @@ async def test_outputs_that_are_too_long_push_the_oldest_messages_out() -> None:
         assert run.status == "completed"
     assert [role for role, _ in said(server.bodies[-1])] == ["user", "assistant", "tool"]
     assert server.bodies[-1]["messages"][-1]["content"] == "new " * 300
+    limits = [body["max_completion_tokens"] for body in server.bodies]
+    assert limits == [50, 45, 45]  # the first round made 5; asking again gives nothing back
 
 
 async def test_models_are_the_profiles_while_the_server_does_not_tell() -> None:

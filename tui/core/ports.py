@@ -51,7 +51,7 @@ class RunRequest:
     compares it with ``history`` to see what its server already holds. ``options`` are named as
     Chat Completions names them (``temperature``, ``max_completion_tokens``, ``response_format``,
     ``tool_choice``, ...); each protocol translates what it spells otherwise and passes on the rest.
-    A session reads them anew for each request: they may be others for later rounds.
+    A ``tool_choice`` that forces a call holds for the first request of a run only.
     """
 
     thread_id: ThreadId
@@ -81,9 +81,13 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResults:
-    """Later turns: all outputs of the required action, for the one submission."""
+    """Later turns: all outputs of the required action, for the one submission.
+
+    ``options`` are those for this and later turns, when they changed.
+    """
 
     results: tuple[ToolResult, ...]
+    options: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from tui.core.events import TurnFinished
 from tui.core.models import JsonObject, Outcome
-from tui.core.ports import Resume, Signal, ToolResult, ToolResults, TurnInput
+from tui.core.ports import Resume, Signal, ToolResults, TurnInput
 from tui.providers import failures
 from tui.providers.stream import Decoder, StreamReader
 from tui.providers.transport import OpenedResponse, Transport
@@ -28,7 +28,7 @@ class Exchange(Protocol):
         """What a later session needs that history does not hold; a new object when it changed."""
         ...
 
-    def take(self, results: Sequence[ToolResult]) -> None:
+    def take(self, given: ToolResults) -> None:
         """The answers to the last turn's needs. Given again when a request is repeated."""
         ...
 
@@ -54,7 +54,7 @@ class ExchangeSession:
         if isinstance(given, Resume):
             raise failures.run_not_found(ever_known=False)
         if isinstance(given, ToolResults):
-            self._exchange.take(given.results)
+            self._exchange.take(given)
         self._ended = None
         self._opened = await self._exchange.open()
         async with contextlib.aclosing(self._reader.read(self._opened)) as signals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from tui.core.events import TurnFinished, UsageReported
 from tui.core.models import JsonObject, ModelInfo, Outcome, Usage
@@ -19,19 +19,19 @@ from tui.core.ports import (
 )
 
 _LIMIT = "max_completion_tokens"
-_CHOICE = "tool_choice"
 
 
 class RationedProvider:
     """A provider for one run, which keeps its limits: most protocols only know those of an answer.
 
-    Each request asks for no more tokens than earlier rounds have left, and a call that the run has
-    to make is asked for once: a model that has to call again and again would never answer.
+    Each request asks for no more tokens than earlier rounds have left, in the run's earlier
+    sessions too.
     """
 
     def __init__(self, provider: Provider, *, max_prompt_tokens: int | None) -> None:
         self._provider = provider
         self._max_prompt_tokens = max_prompt_tokens
+        self._used = Usage()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -39,9 +39,17 @@ class RationedProvider:
 
     @asynccontextmanager
     async def open(self, request: RunRequest) -> AsyncIterator[RunSession]:
-        options = dict(request.options)
-        async with self._provider.open(replace(request, options=options)) as session:
-            yield _RationedSession(session, options, self._max_prompt_tokens)
+        ration = _Ration(
+            options=request.options,
+            max_completion=request.options.get(_LIMIT),
+            max_prompt=self._max_prompt_tokens,
+            before=self._used,
+        )
+        async with self._provider.open(replace(request, options=ration.rest())) as session:
+            try:
+                yield _RationedSession(session, ration)
+            finally:
+                self._used = ration.used
 
     async def models(self) -> Sequence[ModelInfo]:
         return await self._provider.models()
@@ -50,17 +58,40 @@ class RationedProvider:
         """The provider behind it is not the run's to close."""
 
 
-class _RationedSession:
-    """``options`` are those of the session's request, which it reads anew for each round."""
+@dataclass(slots=True, kw_only=True)
+class _Ration:
+    """What a session may use: limits of the run, of which ``before`` is used up already."""
 
-    def __init__(
-        self, session: RunSession, options: JsonObject, max_prompt_tokens: int | None
-    ) -> None:
+    options: JsonObject
+    max_completion: int | None
+    max_prompt: int | None
+    before: Usage
+    here: Usage = field(default_factory=Usage)
+
+    @property
+    def used(self) -> Usage:
+        """What the run has used in all its sessions."""
+        return self.before + self.here
+
+    def rest(self) -> JsonObject:
+        """The options of the next request."""
+        if self.max_completion is None:
+            return self.options
+        return {**self.options, _LIMIT: self.max_completion - self.used.output_tokens}
+
+    def used_up(self) -> str:
+        """The limit that was reached, or an empty string."""
+        if _reached(self.max_completion, self.used.output_tokens):
+            return _LIMIT
+        return "max_prompt_tokens" if _reached(self.max_prompt, self.used.input_tokens) else ""
+
+
+class _RationedSession:
+    """A session that is told what is left, and is over when nothing is."""
+
+    def __init__(self, session: RunSession, ration: _Ration) -> None:
         self._session = session
-        self._options = options
-        self._max_prompt = max_prompt_tokens
-        self._max_completion: int | None = options.get(_LIMIT)
-        self._used = Usage()
+        self._ration = ration
 
     @property
     def continuation(self) -> JsonObject:
@@ -68,34 +99,23 @@ class _RationedSession:
 
     async def turn(self, given: TurnInput) -> AsyncIterator[Signal]:
         if isinstance(given, ToolResults):
-            self._ration()
+            given = replace(given, options=self._ration.rest())
         signals = self._session.turn(given)
         async with _closing(signals):
             async for signal in signals:
                 if isinstance(signal, UsageReported):
-                    self._used = signal.usage
+                    self._ration.here = signal.usage
                 yield self._checked(signal) if isinstance(signal, TurnFinished) else signal
 
     async def cancel(self) -> Outcome:
         return await self._session.cancel()
 
-    def _ration(self) -> None:
-        if self._max_completion is not None:
-            self._options[_LIMIT] = self._max_completion - self._used.output_tokens
-        if self._options.get(_CHOICE) != "none":
-            self._options.pop(_CHOICE, None)
-
     def _checked(self, end: TurnFinished) -> TurnFinished:
         """A run that has nothing left gets no further round."""
         if end.outcome is not Outcome.REQUIRES_ACTION:
             return end
-        reason = self._used_up()
+        reason = self._ration.used_up()
         return TurnFinished(outcome=Outcome.INCOMPLETE, reason=reason) if reason else end
-
-    def _used_up(self) -> str:
-        if _reached(self._max_completion, self._used.output_tokens):
-            return _LIMIT
-        return "max_prompt_tokens" if _reached(self._max_prompt, self._used.input_tokens) else ""
 
 
 def _reached(limit: int | None, used: int) -> bool:

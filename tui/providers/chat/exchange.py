@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tui.core.errors import ProviderError
 from tui.core.models import JsonObject, Outcome
-from tui.core.ports import RunRequest, ToolResult
+from tui.core.ports import RunRequest, ToolResults
 from tui.core.settings import Profile
 from tui.providers.chat.amendments import Amendments
 from tui.providers.chat.decode import ChatDecoder
 from tui.providers.chat.request import encode_outputs, encode_request, is_told_by_history
 from tui.providers.kept import Kept
 from tui.providers.models import chosen_model, with_near_names
+from tui.providers.options import has_begun
 from tui.providers.transport import OpenedResponse, Transport
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ChatExchange:
         self._amendments = amendments
         self._kept = Kept(request)
         self._rounds: list[JsonObject] = []
+        self._begun = has_begun(request)
         self._model = ""
         self.decoder = ChatDecoder(request.run_id, request.history)
 
@@ -55,10 +57,13 @@ class ChatExchange:
             self._kept.forget()
         return self._kept.continuation
 
-    def take(self, results: Sequence[ToolResult]) -> None:
+    def take(self, given: ToolResults) -> None:
+        self._begun = True
+        if given.options is not None:
+            self._request = replace(self._request, options=given.options)
         answer = self.decoder.take_answer()
         if answer is not None:  # else the request is repeated, and they are known
-            outputs = {each.call_id: each.output.text for each in results}
+            outputs = {each.call_id: each.output.text for each in given.results}
             self._rounds += [answer, *encode_outputs(answer, outputs)]
 
     async def open(self) -> OpenedResponse:
@@ -66,7 +71,11 @@ class ChatExchange:
             self._transport, self._profile, self._request
         )
         body = encode_request(
-            self._request, self._profile, model=self._model, kept=self._kept.items
+            self._request,
+            self._profile,
+            model=self._model,
+            kept=self._kept.items,
+            begun=self._begun,
         )
         body["messages"] += self._rounds
         try:

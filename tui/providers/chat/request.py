@@ -20,6 +20,7 @@ from tui.core.ports import RunRequest
 from tui.core.settings import Profile
 from tui.providers.fields import obj, objects, parse_object, text, well_formed
 from tui.providers.kept import NOTHING_KEPT, KeptItems
+from tui.providers.options import options_of
 
 # The API's limits; a name or description that breaks them would have the whole request refused.
 _MAX_DESCRIPTION = 1024
@@ -32,12 +33,17 @@ NOT_ANSWERED = "This call was not answered."
 
 
 def encode_request(
-    request: RunRequest, profile: Profile, *, model: str, kept: KeptItems = NOTHING_KEPT
+    request: RunRequest,
+    profile: Profile,
+    *,
+    model: str,
+    kept: KeptItems = NOTHING_KEPT,
+    begun: bool = False,
 ) -> JsonObject:
     """The body of a session's first request; later ones add the rounds since to ``messages``."""
     tools = [*encode_tools(request.tools), *profile.hosted_tools]
     left_out = _RESERVED if tools else _RESERVED | _WITH_TOOLS
-    options = {**profile.options, **request.options}
+    options = options_of(request, profile, begun=begun)
     body = {key: value for key, value in options.items() if key not in left_out}
     body |= {
         "model": model,

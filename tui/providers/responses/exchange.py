@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from tui.core.models import JsonObject
-from tui.core.ports import RunRequest, ToolResult
+from tui.core.ports import RunRequest, ToolResults
 from tui.core.settings import Profile
 from tui.providers.kept import Kept
+from tui.providers.options import has_begun
 from tui.providers.responses.api import ResponsesApi
 from tui.providers.responses.decode import ResponsesDecoder
 from tui.providers.responses.request import (
@@ -39,6 +40,7 @@ class StatelessExchange:
         self._request = request
         self._profile = profile
         self._decoder = ResponsesDecoder(request.run_id, first_round(request))
+        self._begun = has_begun(request)
         self._kept = Kept(request)
         self._input = encode_history(request.history, profile, self._kept.items)
 
@@ -51,16 +53,19 @@ class StatelessExchange:
         self._note()
         return self._kept.continuation
 
-    def take(self, results: Sequence[ToolResult]) -> None:
+    def take(self, given: ToolResults) -> None:
+        self._begun = True
+        if given.options is not None:
+            self._request = replace(self._request, options=given.options)
         wires = self._decoder.output
         if not wires:  # given again: nothing came since
             return
-        self._input = [*self._input, *sent_back(wires), *encode_results(results, wires)]
+        self._input = [*self._input, *sent_back(wires), *encode_results(given.results, wires)]
 
     async def open(self) -> OpenedResponse:
         self._decoder.begin()
         model = await self._api.model(self._request)
-        body = encode_request(self._request, self._profile)
+        body = encode_request(self._request, self._profile, begun=self._begun)
         body |= {"model": model, "input": self._input}
         return await self._api.create(body, encode_wishes(body, self._profile))
 

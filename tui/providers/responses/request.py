@@ -10,6 +10,7 @@ from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
 from tui.providers.fields import obj, parse_object, raw_text, text, well_formed
 from tui.providers.kept import KeptItems
+from tui.providers.options import options_of
 from tui.providers.responses.items import APPROVAL, CUSTOM, FUNCTION, REASONING
 
 _MAX_DESCRIPTION = 1024
@@ -23,9 +24,12 @@ _TOLD = {
 }
 
 
-def encode_request(request: RunRequest, profile: Profile) -> JsonObject:
-    """The body without its ``input``, ``model``, state and ``encode_wishes``."""
-    body = _encode_options({**profile.options, **request.options})
+def encode_request(request: RunRequest, profile: Profile, *, begun: bool = False) -> JsonObject:
+    """The body without its ``input``, ``model``, state and ``encode_wishes``.
+
+    ``begun``: the run has had a round before.
+    """
+    body = _encode_options(options_of(request, profile, begun=begun))
     body["stream"] = True
     if instructions := _instructions(request, profile):
         body["instructions"] = instructions

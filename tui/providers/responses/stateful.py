@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
 
 from tui.core.errors import ProviderError
 from tui.core.events import NoticeAdded, TurnFinished
@@ -18,6 +19,7 @@ from tui.core.ports import NewMessages, ResponseOpened, RunRequest, Signal, Tool
 from tui.core.settings import Profile
 from tui.providers import failures
 from tui.providers.fields import count, obj, text
+from tui.providers.options import has_begun
 from tui.providers.responses.api import ResponsesApi
 from tui.providers.responses.decode import TERMINAL, ResponsesDecoder
 from tui.providers.responses.exchange import first_round
@@ -59,6 +61,7 @@ class StatefulSession:
         self._decoder = ResponsesDecoder(request.run_id, round_ or 1)
         self._decoder.response_id = text(before, "response_id") if mine else ""
         self._reader = StreamReader(api.transport, self._decoder)
+        self._begun = has_begun(request)
         self._tip = obj(before, "tip")
         self._continuation: JsonObject = {}
         self._opened: OpenedResponse | None = None
@@ -127,6 +130,9 @@ class StatefulSession:
                 yield signal
 
     async def _submit(self, given: ToolResults) -> AsyncGenerator[Signal, None]:
+        self._begun = True
+        if given.options is not None:
+            self._request = replace(self._request, options=given.options)
         waiting = self._decoder.response_id
         results = encode_results(given.results, self._decoder.output)
         try:
@@ -141,7 +147,7 @@ class StatefulSession:
     async def _ask(
         self, given: list[JsonObject], previous: str, *, notice: str = ""
     ) -> AsyncGenerator[Signal, None]:
-        body = {"store": True, **encode_request(self._request, self._profile)}
+        body = {"store": True, **encode_request(self._request, self._profile, begun=self._begun)}
         body |= {"model": await self._api.model(self._request), "input": given}
         if previous:
             body["previous_response_id"] = previous
