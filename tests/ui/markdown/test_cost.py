@@ -16,6 +16,8 @@ _DOCUMENTS = {
     "paragraphs": "Some *words* of a paragraph with `code`.\n\n" * 100,
     "one paragraph": "Some *words* of a paragraph with `code`. " * 100,
     "CJK": "没有空格的很长的段落。" * 400,
+    "prices": "It costs $5 or so, then some. " * 130,
+    "one endless word": "QUJDREVGR0hJSktM" * 300,
     "fence": "```python\n" + "value = call('text', 42)\n" * 160,
     "table": "| a | b |\n|---|---|\n" + "| some *words* | 42 |\n" * 160,
     "nested list": "- item\n  - with *words*\n    1. in it\n" * 100,

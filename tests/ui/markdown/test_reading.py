@@ -48,7 +48,7 @@ def _expected(text: str) -> list[tuple[str, int | None]]:
     return blocks
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(_LINES.map("\n".join))
 def test_blocks_are_those_of_commonmark(text: str) -> None:
     ours = [

@@ -49,7 +49,7 @@ def _check_lines(stream: MarkdownStream, text: str) -> None:
     assert place <= len(text)
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(DOCUMENT, st.lists(st.integers(0, 10_000), max_size=12), _WIDTHS)
 def test_every_chunking_gives_the_same_lines(text: str, cuts: list[int], width: int) -> None:
     once = render(text, width)
@@ -85,7 +85,7 @@ def test_another_width_gives_the_lines_of_that_width(
     _check_lines(stream, text)
 
 
-@pytest.mark.parametrize("size", [256, 257, 2048, 5000])
+@pytest.mark.parametrize("size", [97, 2048, 5000])
 @pytest.mark.parametrize("start", ["", "# ", "- ", "| a ", "```\n", "```", "<div ", "    ", "> "])
 def test_long_lines_arrive_in_any_pieces(start: str, size: int) -> None:
     text = start + ("word *it* " * size)[: size - len(start)] + "\nnext"

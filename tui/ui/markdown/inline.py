@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _TONES = {"em_open": "emphasis", "strong_open": "strong", "s_open": "strike"}
 _CLOSES = frozenset({"em_close", "strong_close", "s_close"})
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_MIGHT_OPEN = re.compile(r"`|<[A-Za-z/!?]")
-_MATH_REACH = 256  # as far as rules.py looks for the end of inline math
+# What a later character could still close: code, HTML, and math that is no price.
+_MIGHT_OPEN = re.compile(r"`|<[A-Za-z/!?]|\$(?!\s|\d[\d.,]*(?:[\s)]|$))(?=.{0,256}$)", re.DOTALL)
 
 
 class Parsed(NamedTuple):
@@ -110,7 +110,7 @@ def _parse(text: str, references: _References) -> Parsed:
 def _could_open(tokens: list[InlineToken]) -> bool:
     """Whether something was left as text that a later character could still turn into markup."""
     text = "".join(token.content for token in tokens if token.type == "text")
-    if text.count("[") > text.count("]") or "$" in text[-_MATH_REACH:]:
+    if text.count("[") > text.count("]"):
         return True
     if any(token.markup in ("\\(", "\\[") for token in tokens):
         return True

@@ -11,17 +11,16 @@ from bisect import bisect_right
 
 from tui.ui.markdown.page import Ink, Piece
 from tui.ui.markdown.pen import Pen
+from tui.ui.markdown.starts import REACH
 from tui.ui.markdown.wrap import Wrapper
 
 # A paragraph is short while it may still turn out to be a heading that is underlined.
 SHORT = 128
 # At which lengths a cut is tried; at the last one it is made even if markup is open.
-_GOALS = (48, 128, 256, 512, 1024, 2048)
-_UNBROKEN = 4096  # a text without any good place is cut anywhere after that many characters
+_GOALS = (48, 128, 256, 512, 1024)
+_UNBROKEN = 1536  # a text without any good place is cut anywhere after that many characters
 _WIDE = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3"
 _SPOT = re.compile(rf"(?<=[^\s\\])[ \n](?=[^\s])|(?<=[{_WIDE}])(?=[{_WIDE}])")
-# The first sign of a table must come this early in a line.
-HEADER_REACH = 256
 
 
 class Prose:
@@ -78,7 +77,7 @@ class Prose:
         if self.length:
             self._text += "\n"
         self._held = len(self._text)
-        self._header = "|" in text[:HEADER_REACH]
+        self._header = "|" in text[:REACH]
         self._add(text, at, pen)
 
     def more(self, text: str, at: int, pen: Pen) -> None:

@@ -13,11 +13,12 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 # How far apart the signs of $inline math$ may be: what is further apart are two prices.
-MATH_REACH = 256
+_REACH = 256
+_LONG_REACH = 1000
 _DOLLARS = re.compile(
-    rf"\$\$(?=[^$]).+?\$\$|\$(?![\s$])[^$\n]{{0,{MATH_REACH}}}(?<!\s)\$(?!\d)", re.DOTALL
+    rf"\$\$(?=[^$]).{{1,{_LONG_REACH}}}?\$\$|\$(?![\s$])[^$\n]{{0,{_REACH}}}(?<!\s)\$(?!\d)",
+    re.DOTALL,
 )
-_BRACKETS = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
 _FOOTNOTE = re.compile(r"\[\^([^\s\[\]]+)\]")
 _SCHEME = re.compile(r"(?<![A-Za-z0-9])https?$")
 _ADDRESS = re.compile(r"://[^\s<>\"`|\\\u3000-\u303f\uff00-\uffef]+")
@@ -52,14 +53,24 @@ def make_parser() -> MarkdownIt:
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    pattern = {"$": _DOLLARS, "\\": _BRACKETS}.get(state.src[state.pos])
-    found = pattern.match(state.src, state.pos, state.posMax) if pattern else None
-    if found is None:
+    end = _end_of_math(state.src, state.pos, state.posMax)
+    if end < 0:
         return False
     if not silent:
-        state.push("math", "", 0).content = found.group()
-    state.pos = found.end()
+        state.push("math", "", 0).content = state.src[state.pos : end]
+    state.pos = end
     return True
+
+
+def _end_of_math(text: str, start: int, limit: int) -> int:
+    if text[start] == "$":
+        found = _DOLLARS.match(text, start, limit)
+        return found.end() if found else -1
+    closing = {"\\(": "\\)", "\\[": "\\]"}.get(text[start : start + 2])
+    if closing is None:
+        return -1
+    end = text.find(closing, start + 3, min(limit, start + _LONG_REACH))
+    return end + 2 if end >= 0 else -1
 
 
 def _footnote(state: StateInline, silent: bool) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 TAB = 4
+# What a line is must show in so many characters, else it is running text; the header of a table
+# has its first bar there. Longer lines of text are read in parts.
+REACH = 96
 
 HEADING = re.compile(r"(#{1,6})(?:[ \t]+|$)")
 CLOSING_HASHES = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")

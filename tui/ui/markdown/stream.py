@@ -14,10 +14,9 @@ from tui.ui.markdown.blocks import Reader
 from tui.ui.markdown.inline import Inliner
 from tui.ui.markdown.page import Block, Line, Page
 from tui.ui.markdown.pen import Pen
-from tui.ui.markdown.starts import is_plain
+from tui.ui.markdown.starts import REACH, is_plain
 
-# Lines longer than that are read in parts: running text early, all else only when it must be.
-_LONG_TEXT = 256
+# Lines that are no running text are read in parts only when it must be.
 _LONG = 2048
 # The beginning of a line that may become anything is not shown yet: it would flicker.
 _UNDECIDED = re.compile(r"[\s>]*(?:[-=*+#_`~:|$<\[\\]|\d{1,9}[.)]?)[-=*+#_`~:|$\s]*")
@@ -132,8 +131,8 @@ class MarkdownStream:
     def _limit(self, text: str, begin: int) -> int:
         if not self._reader.in_prose:
             return _LONG
-        if self._goes_on or is_plain(text[begin : begin + _LONG_TEXT]):
-            return _LONG_TEXT
+        if self._goes_on or is_plain(text[begin : begin + REACH]):
+            return REACH
         return _LONG
 
     def _read_part(self, part: str, *, ends: bool) -> None:

@@ -19,6 +19,7 @@ from tui.ui.markdown.wrap import Wrapper
 _SAMPLE = 16
 _BETWEEN = 2  # cells between columns
 _SLACK = 6  # cells that a column gets for longer rows to come, if there is room
+_LONGEST = 4096  # characters of a line that are one row: what is behind them is the next
 _NARROWEST = 8  # a column that has less room than it needs has at least this much
 _DELIMITER = re.compile(r"^(?!-(?:\s|$)) {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"(?:\\.|[^|\\])*", re.DOTALL)
@@ -102,8 +103,10 @@ class Table:
 
     def more(self, text: str, at: int, pen: Pen) -> None:
         """More of the line that was added last."""
-        if self._last is not None:
+        if self._last is not None and len(self._last[0]) < _LONGEST:
             self._last = self._last[0] + text, self._last[1]
+        else:
+            self.add(text, at, pen)
 
     def close(self, pen: Pen, end: int) -> None:
         """No more will come."""

@@ -66,6 +66,9 @@ class Wrapper:
         if self._was_wide:
             yield from self._end_word()
         self._add(part, cell_len(part.text))
+        # A word without an end must not be kept until it ends.
+        if self._word_used > self.width:
+            yield from self._end_word()
 
     def _add_mixed(self, part: Piece) -> Iterator[tuple[Row, int]]:
         # Between two wide characters a row may end, so each is a word of its own.
@@ -76,6 +79,8 @@ class Wrapper:
                 yield from self._end_word()
             self._add(cluster, cell_len(cluster.text))
             self._was_wide = wide
+            if self._word_used > self.width:
+                yield from self._end_word()
 
     def _add(self, part: Piece, cells: int) -> None:
         self._word.append(part)
@@ -93,8 +98,8 @@ class Wrapper:
         if used > self.width:
             yield from self._break(word)
             return
-        self._row += self._gap
-        self._row += word
+        for piece in (*self._gap, *word):
+            _join(self._row, piece)
         self._used += gap + used
         self._gap = []
 
@@ -104,14 +109,14 @@ class Wrapper:
             for start, end, _ in split_graphemes(piece.text)[0]:
                 cells = cell_len(piece.text[start:end])
                 if self._used + cells > self.width and self._used:
-                    self._row.append(_part(piece, begin, start))
+                    _join(self._row, _part(piece, begin, start))
                     begin = start
                     yield self._end_row(piece.at + start if piece.at >= 0 else -1)
                 self._used += cells
-            self._row.append(_part(piece, begin, len(piece.text)))
+            _join(self._row, _part(piece, begin, len(piece.text)))
 
     def _end_row(self, following: int) -> tuple[Row, int]:
-        row = _joined(self._row)
+        row = tuple(self._row)
         self._row, self._used, self._gap = [], 0, []
         return row, following
 
@@ -120,17 +125,13 @@ def _part(piece: Piece, start: int, end: int) -> Piece:
     return Piece(piece.text[start:end], piece.ink, piece.at + start if piece.at >= 0 else piece.at)
 
 
-def _joined(pieces: list[Piece]) -> Row:
-    """Neighbours of one look made one piece: a row has dozens of words and few looks."""
-    joined: list[Piece] = []
-    for piece in pieces:
-        if not piece.text:
-            continue
-        if joined:
-            text, ink, at = joined[-1]
-            follows = piece.at == at + len(text) if at >= 0 else piece.at < 0
-            if follows and ink == piece.ink:
-                joined[-1] = Piece(text + piece.text, ink, at)
-                continue
-        joined.append(piece)
-    return tuple(joined)
+def _join(row: list[Piece], piece: Piece) -> None:
+    """Add a piece, to the last one if they look the same: a row has many words and few looks."""
+    if row:
+        text, ink, at = row[-1]
+        follows = piece.at == at + len(text) if at >= 0 else piece.at < 0
+        if follows and ink == piece.ink:
+            row[-1] = Piece(text + piece.text, ink, at)
+            return
+    if piece.text:
+        row.append(piece)
