@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tui.core.models import JsonObject
 
+# No API nests as deep; what does would exhaust the stack of whoever walks through it.
+_DEEPEST = 200
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Python reads NaN and Infinity, which JSON does not have: nobody could read them from us.
+_JSON = json.JSONDecoder(parse_constant=lambda _: None)
+
 
 def parse_object(data: str) -> JsonObject | None:
-    """The JSON object that ``data`` spells, or None when it is anything else."""
+    """The JSON object that ``data`` spells, or None when it is anything else, or too deep."""
     try:
-        value = json.loads(data)
+        value = None if _is_too_deep(data) else _JSON.decode(data)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_too_deep(data: str) -> bool:
+    if data.count("{") + data.count("[") <= _DEEPEST:
+        return False
+    depth = 0
+    for bracket in re.findall(r"[][{}]", _STRINGS.sub("", data)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def well_formed(value: Any) -> Any:
@@ -64,7 +82,7 @@ def raw_text(source: JsonObject, key: str) -> str:
 def count(source: JsonObject, key: str) -> int:
     """A number of something, or 0."""
     value = source.get(key)
-    return value if isinstance(value, int) and value >= 0 else 0
+    return value if type(value) is int and value >= 0 else 0
 
 
 def position(source: JsonObject, default: int) -> int:
