@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from rich.style import Style
+from textual.theme import BUILTIN_THEMES
 
 from tui.ui.markdown import Ink, MarkdownStream, estimate_height, palette_of, render, warm_soon
 from tui.ui.markdown import inline as inline_module
@@ -113,3 +115,11 @@ def test_nothing_slow_is_loaded_by_importing_it() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", BUILTIN_THEMES)
+def test_every_theme_has_a_palette(name: str) -> None:
+    palette = palette_of(BUILTIN_THEMES[name])
+    plain = palette.style(Ink())
+    assert palette.style(Ink(("keyword",))).color != plain.color
+    assert palette.style(Ink(("strong",))) == plain + Style(bold=True)
