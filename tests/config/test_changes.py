@@ -206,3 +206,38 @@ def test_what_is_above_is_said_and_the_rest_stays(
     assert set(result) == set(below) | set(above)
     for key, value in above.items():
         assert isinstance(value, dict) or result[key] == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("profiles.work.headers", '{Authorization = "Basic xyz"}'),
+        ("profiles.work", '{headers = {X-Api-Key = "abc"}}'),
+        ("profiles", '{work = {headers = {Cookie = "abc"}}}'),
+        ("profiles.work.hosted_tools", '[{type = "mcp", authorization = "abc"}]'),
+        ("profiles.work.key_command", "echo sk-proj-abcdef1234567890"),
+    ],
+)
+def test_a_key_does_not_get_in_inside_of_something_else(config: Path, key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match="looks like a key"):
+        _set(config, key, value)
+    assert not config.with_name("local.toml").exists()
+
+
+def test_a_version_that_reads_as_a_date_is_a_text(config: Path) -> None:
+    _set(config, "profiles.work.api_version", "2024-10-21")
+    assert load_settings(config).profiles["work"].api_version == "2024-10-21"
+
+
+def test_bytes_that_are_no_text_are_refused_and_leave_nothing(config: Path) -> None:
+    with pytest.raises(ConfigError, match="UTF-8"):
+        _set(config, "profiles.work.model", "caf\udce9")
+    assert [path.name for path in config.parent.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize("key", ["ui", "ui.theme"])
+def test_what_the_screen_remembers_is_no_setting(config: Path, key: str) -> None:
+    LocalPreferences(config.with_name("local.toml")).set("theme", "dark")
+    with pytest.raises(ConfigError, match="no setting"):
+        _set(config, key, "3")
+    assert _local(config) == {"ui": {"theme": "dark"}}

@@ -297,3 +297,58 @@ def test_whatever_the_file_says_it_is_settings_or_sentences(data: dict[str, Any]
         assert settings.default_profile in {**PRESETS, **settings.profiles}
         said = ""
     assert len(said.splitlines()) <= 14
+
+
+_KEY = "sk-proj-abcdef1234567890"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"headers = 'Authorization: Bearer {_KEY}'",
+        f"headers = ['Authorization: Bearer {_KEY}']",
+        f"model = {{key = '{_KEY}'}}",
+        f"options = 'my key is {_KEY}'",
+    ],
+)
+def test_a_key_in_the_wrong_place_is_not_quoted(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, f"[profiles.x]\n{text}")
+    assert "[hidden]" in caught.value.message
+    assert "abcdef" not in caught.value.message
+
+
+def test_no_credential_is_shown_however_deep_it_is(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path,
+        f"""
+        [profiles.x]
+        key_command = "echo {_KEY}"
+        instructions = "You are the bearer of good news."
+        hosted_tools = [
+          {{type = "mcp", server_url = "https://x.test", authorization = "tkn-1"}},
+          {{type = "mcp", headers = {{X-Api-Key = "tkn-2"}}}},
+        ]
+        options = {{metadata = {{secret = "tkn-3"}}}}
+        """,
+    )
+    shown = render_settings(settings)
+    assert "tkn-" not in shown
+    assert "abcdef" not in shown
+    assert "https://x.test" in shown
+    assert "bearer of good news" in shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nowhere", "ftp://host/v1", "http://[::1", "http://host:99999/v1", "https:///v1", "http://"],
+)
+def test_an_address_that_is_none_is_said_before_it_is_used(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match=r"profiles\.x\.base_url .*has to be an address"):
+        _load(tmp_path, f"[profiles.x]\nbase_url = '{address}'")
+
+
+def test_a_mark_of_the_byte_order_is_not_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[limits]\nmax_rounds = 7\n")
+    assert load_settings(path).limits.max_rounds == 7

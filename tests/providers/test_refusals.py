@@ -509,3 +509,14 @@ def test_json_around_a_key_stays_json() -> None:
 def test_a_word_in_place_of_a_key_does_not_spoil_answers(dummy: str) -> None:
     text = f"{dummy} is what people write"
     assert Secrets.of(dummy, {}).redact(text) == text
+
+
+def test_credentials_of_hosted_tools_are_keys_too() -> None:
+    """Servers repeat the tools of a request in what they answer."""
+    tools = [
+        {"type": "mcp", "server_label": "known-label-1234567", "authorization": "tkn-1-abcdefgh"},
+        {"type": "mcp", "headers": {"X-Api-Key": "Token tkn-2-abcdefgh"}},
+    ]
+    redacted = Secrets.of(None, {}, tools).redact(json.dumps(tools))
+    assert "abcdefgh" not in redacted
+    assert "known-label-1234567" in redacted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -31,18 +32,24 @@ def parse_key(text: str) -> KeyPath:
 
 
 def parse_value(text: str) -> Any:
-    """What the text says as TOML (``3``, ``true``, ``["a"]``); else the text itself."""
+    """What the text says as TOML (``3``, ``true``, ``["a"]``); else the text itself.
+
+    No setting is a date, but a version of an API looks like one.
+    """
     try:
         found = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
-    return found["value"] if len(found) == 1 else text
+    is_date = isinstance(found["value"], dt.date | dt.time)
+    return text if is_date or len(found) > 1 else found["value"]
 
 
 def set_value(config_file: Path, key: KeyPath, value: Any) -> None:
     """Let local.toml say it from now on. Raises ConfigError, and writes nothing then."""
     if is_secret(key, value):
         raise ConfigError(f"What {dotted(key)} was given looks like a key.", hint=NO_KEYS_HERE)
+    if key[0] == PREFERENCES:
+        raise ConfigError(f"{dotted(key)} is no setting: the screen remembers it by itself.")
     layers = Layers(config_file, read_toml(config_file))
 
     def update(local: dict[str, Any]) -> None:

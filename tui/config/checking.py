@@ -24,8 +24,13 @@ NO_KEYS_HERE = (
 _SECRET_NAME = re.compile(
     r"auth|^key$|(api|access|subscription).?key$|token$|secret|cookie|password", re.IGNORECASE
 )
-# What the makers of keys begin them with, and anything long without a break.
-_SECRET_VALUE = re.compile(r"(sk|gsk|xai|pk|rk)[-_]\w|AIza\w|(?i:bearer )|[A-Za-z0-9]{32,}$")
+# What the makers of keys begin them with, and anything long without a break; within a longer text
+# only what is no word.
+_SECRET_VALUE = re.compile(
+    r"^(?:sk|gsk|xai|pk|rk)[-_]\w|^(?i:bearer )|^[A-Za-z0-9]{32,}$|\bAIza\w"
+    r"|\b(?:sk|gsk|xai|pk|rk)[-_](?=[\w-]*\d)[\w-]{12,}|\b(?i:bearer )(?=\S*\d)\S{8,}"
+)
+_HIDDEN = "[hidden]"
 _LOGIN = re.compile(r"^(\w+://)[^/@]*@")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -161,16 +166,29 @@ def dotted(key: KeyPath) -> str:
 def shown(key: KeyPath, value: Any) -> str:
     """A value as an error quotes it: short, and never one that may be a key."""
     if is_secret(key, value):
-        return "[hidden]"
+        return _HIDDEN
     text = repr(without_login(value) if isinstance(value, str) else value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def is_secret(key: KeyPath, value: Any) -> bool:
-    """Whether this is, by its name or its looks, what nobody should read."""
+    """Whether this is, by its name or its looks, what nobody should read, or holds such a thing."""
+    if isinstance(value, dict):
+        return any(is_secret((*key, name), each) for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return any(is_secret(key, each) for each in value)
     if any(_SECRET_NAME.search(name) for name in key[2:]):
         return True
-    return isinstance(value, str) and bool(_SECRET_VALUE.match(value))
+    return isinstance(value, str) and bool(_SECRET_VALUE.search(value))
+
+
+def without_secrets(key: KeyPath, value: Any) -> Any:
+    """The value as it may be shown, however deep its secrets are."""
+    if isinstance(value, dict):
+        return {name: without_secrets((*key, name), each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(key, each) for each in value]
+    return _HIDDEN if is_secret(key, value) else value
 
 
 def without_login(url: str) -> str:

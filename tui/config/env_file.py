@@ -19,7 +19,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     ``NAME=VALUE``; what such a line says is not repeated, since it may be a key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"The file {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

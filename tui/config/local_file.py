@@ -20,7 +20,8 @@ _PRIVATE = 0o600
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's tables; nothing when there is no file. Raises ConfigError, with the line."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark of its byte order, which is no TOML.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:
@@ -51,7 +52,11 @@ def change(path: Path, update: Callable[[dict[str, Any]], None]) -> None:
         with _alone(path.parent):
             data = read_toml(path)
             update(data)
-            _write(path.resolve(), tomli_w.dumps(data))
+            _write(path.resolve(), tomli_w.dumps(data).encode())
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"What {path} is to say is no text in UTF-8, so nothing was written."
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}.", hint="Check its permissions."
@@ -100,11 +105,11 @@ def _alone(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: bytes) -> None:
     # Written beside and moved: a crash in between leaves the old file whole.
     fresh = path.with_suffix(f".{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "wb") as file:
         file.write(text)
     fresh.replace(path)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from tui.config.checking import NO_KEYS_HERE, Checker, choices, is_variable
+from tui.config.checking import NO_KEYS_HERE, Checker, choices, is_variable, shown
 from tui.config.local_file import KeyPath
 from tui.config.presets import AZURE, NEEDS_ADDRESS, PRESETS, SANDBOX
 from tui.core.errors import ConfigError
@@ -82,12 +83,24 @@ def _check_given(check: Checker, given: dict[str, Any], where: KeyPath) -> None:
     if given.get("preset") == AZURE and not given.get("base_url"):
         hint = f'Write base_url = "{NEEDS_ADDRESS}".'
         check.note((*where, "base_url"), "is missing, and a resource of Azure has one", hint)
+    address = given.get("base_url")
+    if isinstance(address, str) and not _is_address(address):
+        said = f"is {shown((*where, 'base_url'), address)}, but has to be an address"
+        check.note((*where, "base_url"), said, "It begins like this: https://host/v1")
     variable, command = given.get("api_key_env"), given.get("key_command")
     if isinstance(variable, str) and variable and not is_variable(variable):
         said = "has to be the name of an environment variable, not the key"
         check.note((*where, "api_key_env"), said, NO_KEYS_HERE)
     if isinstance(command, str) and not _is_command(command):
         check.note((*where, "key_command"), "is no command that can be read", "Check its quotes.")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an end, a port that is none
+        return False
 
 
 def _is_command(text: str) -> bool:

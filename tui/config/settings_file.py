@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui.config.checking import SEE, Checker, Mistake, choices, dotted, is_secret, without_login
+from tui.config.checking import (
+    SEE,
+    Checker,
+    Mistake,
+    choices,
+    dotted,
+    without_login,
+    without_secrets,
+)
 from tui.config.local_file import KeyPath, merged, read_toml
 from tui.config.preferences import TABLE as PREFERENCES
 from tui.config.presets import NEEDS_ADDRESS, PRESETS, SANDBOX, lacks_address
@@ -169,7 +177,7 @@ def _lines(layers: Layers, mistakes: list[Mistake], *, name_files: bool) -> Iter
 
 
 def render_settings(settings: Settings) -> str:
-    """The settings in force as TOML, without what is unset and without secrets in headers."""
+    """The settings in force as TOML, without what is unset and without secrets."""
     import tomli_w
 
     sections = {name: _plain(getattr(settings, name)) for name in _SECTIONS}
@@ -180,19 +188,15 @@ def render_settings(settings: Settings) -> str:
 
 
 def _plain_profile(profile: Profile) -> dict[str, Any]:
-    headers = {
-        name: "[hidden]" if is_secret(("profiles", "", name), value) else value
-        for name, value in profile.headers.items()
-    }
     options = dict(profile.options)
     if profile.output == "json" or profile.output_schema:
         del options["response_format"]  # it says the same once more
-    plain = _plain(replace(profile, headers=headers, options=options))
+    plain = _plain(replace(profile, options=options))
     if profile.base_url:
         plain["base_url"] = without_login(profile.base_url)
     if profile.prices:
         plain["prices"] = {model: _plain(price) for model, price in profile.prices.items()}
-    return plain
+    return {name: without_secrets(("profiles", "", name), each) for name, each in plain.items()}
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tui.core.secrets import is_secret, pattern_of
 
@@ -20,9 +21,11 @@ class Secrets:
     _pattern: re.Pattern[str] | None
 
     @classmethod
-    def of(cls, api_key: str | None, headers: Mapping[str, str]) -> Secrets:
-        """The key, and header values that look like credentials."""
-        found = [v for k, v in headers.items() if any(word in k.lower() for word in _TELLTALE)]
+    def of(
+        cls, api_key: str | None, headers: Mapping[str, str], tools: Sequence[Any] = ()
+    ) -> Secrets:
+        """The key, and what by its name is a credential in headers and hosted ``tools``."""
+        found = [*_credentials(headers), *_credentials(tools)]
         found += [value.split(" ", 1)[1] for value in found if " " in value]
         return cls(pattern_of(filter(is_secret, (api_key or "", *found))))
 
@@ -32,3 +35,15 @@ class Secrets:
 
     def __repr__(self) -> str:
         return "Secrets(...)"
+
+
+def _credentials(data: Any) -> Iterator[str]:
+    """Every text below a name that says so, however deep."""
+    if isinstance(data, Mapping):
+        for name, value in data.items():
+            if isinstance(value, str) and any(word in name.lower() for word in _TELLTALE):
+                yield value
+            yield from _credentials(value)
+    elif isinstance(data, list | tuple):
+        for each in data:
+            yield from _credentials(each)

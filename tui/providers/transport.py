@@ -73,7 +73,7 @@ class Transport:
     """One client for one profile, made on first use and shared by all its runs."""
 
     def __init__(self, profile: Profile, api_key: str | None) -> None:
-        self.secrets = Secrets.of(api_key, profile.headers)
+        self.secrets = Secrets.of(api_key, profile.headers, profile.hosted_tools)
         self.host = urlsplit(profile.base_url or "").netloc.rpartition("@")[2] or "the server"
         self.who = failures.Answerer(
             host=self.host, secrets=self.secrets, address_hint=address_hint(profile)
