@@ -581,3 +581,11 @@ def test_nothing_a_server_sends_raises(events: list[tuple[str, Json]]) -> None:
     told.decoder.finish()
     ids = [part.id for part in told.transcript.parts.values()]
     assert len(ids) == len(set(ids))
+
+
+def test_an_event_without_an_error_is_no_error() -> None:
+    told = Told()
+    told.tell("conversation.updated", error=None)
+    told.tell("response.created", response={"id": "resp", "status": "in_progress", "error": None})
+    assert UnknownEvent(name="conversation.updated") in told.events
+    assert told.end().outcome is Outcome.COMPLETED

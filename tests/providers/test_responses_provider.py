@@ -169,12 +169,17 @@ async def test_a_server_that_complains_of_one_thing_at_a_time_is_asked_without_b
     assert len(peer.bodies) == 3
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["temperature is out of range", "Vector store with id 'vs_1' not found."],
+)
 async def test_any_other_refusal_is_not_asked_again(
-    peer: ResponsesPeer, talk: Conversation
+    peer: ResponsesPeer, talk: Conversation, said: str
 ) -> None:
-    peer.intercept = once("POST /v1/responses", Reply.error(400, "temperature is out of range"))
+    """Least of all without ``store``, which servers take as true."""
+    peer.intercept = once("POST /v1/responses", Reply.error(400, said))
     async with talk.provider.open(talk.say("go")) as session:
-        with pytest.raises(ProviderError, match="temperature is out of range"):
+        with pytest.raises(ProviderError, match=said):
             await talk.turn(session, NewMessages())
     assert len(peer.bodies) == 1
 

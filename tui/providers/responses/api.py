@@ -12,10 +12,11 @@ from tui.providers.models import chosen_model, with_near_names
 from tui.providers.transport import OpenedResponse, Transport
 
 _REFUSED = (400, 403, 422)
+_STORE = r"(?<![Vv]ector )\bstore\b"
 # How servers speak of a wish that they do not grant.
 _COMPLAINTS = {
-    "store": re.compile(r"\bstore\b"),
-    "include": re.compile(r"\binclude\b|encrypted|\bstore\b", re.IGNORECASE),
+    "store": re.compile(_STORE),
+    "include": re.compile(rf"\binclude\b|encrypted|{_STORE}", re.IGNORECASE),
     "reasoning": re.compile(r"reasoning|summar|encrypted", re.IGNORECASE),
     "truncation": re.compile(r"\btruncation\b"),
 }

@@ -124,7 +124,7 @@ class ResponsesDecoder:
         return [UnknownEvent(name=f"{name} (malformed JSON)")]
 
     def _decode(self, name: str, body: JsonObject) -> list[ProviderEvent]:
-        if name == "error" or ("error" in body and not name.startswith("response.")):
+        if name == "error" or (body.get("error") and not name.startswith("response.")):
             return self._failed(obj(body, "error") or body)
         kind, _, verb = name.removeprefix("response.").rpartition(".")
         if not kind and verb in _STATES and "response" in body:
