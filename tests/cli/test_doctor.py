@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import ssl
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.conftest import FAKE_KEY, FAKE_KEY_ENV
 from tests.providers.assistants_peer import AssistantsPeer, Calls, End, Say
 from tests.providers.chat_peer import ChatPeer
@@ -117,12 +119,24 @@ async def test_it_reads_calmly_and_shows_the_end_of_the_key_alone() -> None:
         assert [line[:9].strip() for line in lines] == (
             ["profile", "key", "DNS", "TCP", "TLS", "models", "stream", "tools"]
         )
+        assert lines[2].endswith("127.0.0.1 needs no lookup")
         assert f"here: chat at {peer.http.url}/v1, model first-model, from " in lines[0]
     assert lines[1].endswith(f"the one from {FAKE_KEY_ENV} ends in {FAKE_KEY[-4:]}")
     assert "1 model, first-model among them" in lines[5]
     assert FAKE_KEY[-5:] not in done.out
     assert "\x1b" not in done.out
     assert done.err == ""
+
+
+def test_a_terminal_shows_it_in_columns() -> None:
+    configure("http://127.0.0.1:1/v1")
+    command = [sys.executable, "-m", "tui", "doctor"]
+    with contextlib.closing(Terminal(command=command, columns=80)) as terminal:
+        assert terminal.wait_exit() == 1
+    lines = terminal.text().splitlines()
+    assert lines[0].startswith("profile  ok" + " " * 21 + "here: chat at")
+    assert lines[1].startswith(" " * 32)
+    assert all(len(line) <= 80 or len(line.split()) == 1 for line in lines), "a path stays whole"
 
 
 async def test_a_wrong_key_fails_where_it_is_used() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -69,10 +72,14 @@ def _described(context: Context, profile: Profile) -> str:
     parts = urlsplit(profile.base_url or "https://api.openai.com/v1")
     at = f"at {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # no password
     at = "inside this process" if profile.embedded else at
-    said = f"{profile.name}: {profile.protocol} {at}, model {profile.model or 'any'}"
+    said = f"{profile.name}: {profile.protocol} {at}, {_model(profile)}"
     file = context.paths.config_file
     written = profile.name in context.settings.profiles and file.exists()
     return f"{said}, {f'from {file}' if written else 'built in'}"
+
+
+def _model(profile: Profile) -> str:
+    return f"model {profile.model}" if profile.model else "no model set"
 
 
 def _key_check(profile: Profile, key: str | None) -> Check:
@@ -87,6 +94,23 @@ def _key_check(profile: Profile, key: str | None) -> Check:
 
 def _lines(check: Check) -> str:
     took = f"{check.seconds:.2f} s" if check.seconds >= 0.005 else ""
-    line = f"{check.name:<9}{check.state:<13}{took:>8}  {check.said}".rstrip()
-    lines = [line, *([" " * 32 + check.hint] if check.hint else [])]
-    return "\n".join(sanitise(line).replace("\n", " ") for line in lines)
+    head = f"{check.name:<9}{check.state:<13}{took:>8}  "
+    indent = " " * len(head)
+    lines = [*_folded(check.said, head, indent), *_folded(check.hint, indent, indent)]
+    return "\n".join(lines)
+
+
+def _folded(said: str, first: str, indent: str) -> list[str]:
+    """The sentence beside the other columns; as one line where no person reads it."""
+    plain = " ".join(sanitise(said).split())
+    if not plain or not sys.stdout.isatty():
+        return [first + plain] if plain else []
+    width = max(shutil.get_terminal_size().columns, len(indent) + 30)
+    return textwrap.wrap(
+        plain,
+        width,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,12 +14,13 @@ from urllib.parse import urlsplit
 
 from tui.core import events as e
 from tui.core.errors import ProviderError
-from tui.core.models import HistoryMessage, JsonObject, Outcome, Role, ToolSpec
+from tui.core.models import HistoryMessage, JsonObject, Outcome, PartKind, Role, ToolSpec
 from tui.core.ports import NewMessages, Provider, RunRequest, Signal
 from tui.core.settings import Profile
 from tui.providers.models import nearest
-from tui.providers.unreachable import Route, cannot_connect, too_slow
+from tui.providers.unreachable import Route, cannot_connect, no_handshake, too_slow
 from tui.providers.way_out import proxy_for, trusted
+from tui.providers.words import plain
 
 CheckState: TypeAlias = Literal["ok", "failed", "not checked"]
 
@@ -34,6 +36,9 @@ _TOOL = ToolSpec(
         "additionalProperties": False,
     },
 )
+# A small model on a slow machine may think about a call for minutes.
+_TOOL_SECONDS = 15.0
+_LISTED = 3
 _GOOD_ENDS = (Outcome.COMPLETED, Outcome.INCOMPLETE, Outcome.REQUIRES_ACTION)
 
 
@@ -99,6 +104,8 @@ class Diagnosis:
             found = await asyncio.get_running_loop().getaddrinfo(host, port)
         except OSError as error:
             raise cannot_connect(error, route) from None
+        if not route.proxy and _is_address(host):
+            return f"{host} needs no lookup"
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
         return f"{'the proxy ' if route.proxy else ''}{host} is {addresses[0]}{more}"
@@ -138,12 +145,14 @@ class Diagnosis:
         names = [model.id for model in await self._provider.models()]
         listed = f"{len(names):,} model{'' if len(names) == 1 else 's'}"
         wanted = self._profile.model
-        if wanted is None or wanted in names or not names:
-            return f"{listed}, {wanted} among them" if wanted in names else listed
+        if wanted in names:
+            return f"{listed}, {wanted} among them"
+        if wanted is None or not names:
+            return f"{listed}: {plain(', '.join(names))}" if 0 < len(names) <= _LISTED else listed
         if self._profile.dialect == "azure":
             return f"{listed}; deployments such as {wanted} are not among them"
         raise ProviderError(
-            f"{wanted} is not among the server's {listed}.",
+            f"The server's list has no {wanted} ({listed}).",
             hint=f"Set model in the profile, to {nearest(wanted, names)} for example.",
         )
 
@@ -152,15 +161,25 @@ class Diagnosis:
         if self._profile.protocol == "assistants":
             options = {}
         begin = time.perf_counter()
-        await self._asked("Say OK.", (), options, until=e.TextDelta)
-        return f"an answer began after {time.perf_counter() - begin:.2f} s"
+        found = await self._asked("Say OK.", (), options, lambda one: isinstance(one, e.TextDelta))
+        took = time.perf_counter() - begin
+        if isinstance(found, e.TurnFinished):
+            return f"an answer without a word came after {took:.2f} s"
+        return f"an answer began after {took:.2f} s"
 
     async def _tools(self) -> str:
         if not self._profile.tools:
             raise _NotChecked("the profile says tools = false")
         question = f"What is 17*23? Call {_TOOL.name} to find out."
-        end = await self._asked(question, (_TOOL,), {"tool_choice": "required"})
-        if not isinstance(end, e.TurnFinished) or end.outcome is not Outcome.REQUIRES_ACTION:
+        options = {"tool_choice": "required"}
+        try:
+            async with asyncio.timeout(_TOOL_SECONDS):
+                found = await self._asked(question, (_TOOL,), options, _is_call)
+        except TimeoutError:
+            raise _NotChecked(
+                f"a tool was offered; too slow to tell: no call within {_TOOL_SECONDS:g} s"
+            ) from None
+        if isinstance(found, e.TurnFinished):
             raise _NotChecked("a tool was offered, and the model answered without it")
         return "the model called the tool that it was offered"
 
@@ -169,9 +188,9 @@ class Diagnosis:
         text: str,
         tools: tuple[ToolSpec, ...],
         options: JsonObject,
-        until: type[e.TextDelta | e.TurnFinished] = e.TurnFinished,
+        sought: Callable[[Signal], bool],
     ) -> Signal:
-        """The first signal of this kind, or the end that comes before. Raises ProviderError."""
+        """The first signal that is sought, or the end before it. Raises ProviderError."""
         request = RunRequest(
             thread_id="doctor",
             run_id=uuid.uuid4().hex,
@@ -184,11 +203,23 @@ class Diagnosis:
                 async for signal in session.turn(NewMessages()):
                     if isinstance(signal, e.TurnFinished):
                         return _good(signal)
-                    if isinstance(signal, until):
+                    if sought(signal):
                         return signal
             finally:
                 await session.cancel()  # what nobody waits for must not go on there
         raise ProviderError("The stream ended without saying how.", hint="Try again.")
+
+
+def _is_call(signal: Signal) -> bool:
+    return isinstance(signal, e.PartStarted) and signal.kind is PartKind.TOOL_CALL
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _good(end: e.TurnFinished) -> e.TurnFinished:
@@ -210,7 +241,7 @@ async def _connected(host: str, port: int, route: Route, *, tls: bool = False) -
         async with asyncio.timeout(route.connect_timeout):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
     except TimeoutError:
-        raise too_slow(route) from None
+        raise (no_handshake(route) if tls else too_slow(route)) from None
     except OSError as error:
         raise cannot_connect(error, route) from None
     secured = writer.get_extra_info("ssl_object")

@@ -20,6 +20,7 @@ _TRUST_HINT = (
     "If it is your own or your company's, name its authority's file in SSL_CERT_FILE; "
     "otherwise someone may be listening in."
 )
+_TLS_HINT = "The port may not speak TLS: is it http:// instead of https://?"
 # OpenSSL's numbers for what is wrong with a certificate.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED = (18, 19)
@@ -117,6 +118,16 @@ def too_slow(route: Route) -> ProviderError:
     )
 
 
+def no_handshake(route: Route) -> ProviderError:
+    """The error for a server that took the connection and never began to secure it."""
+    return ProviderError(
+        f"{route.host} took the connection, and did not secure it within "
+        f"{route.connect_timeout:g} s.",
+        hint=_TLS_HINT,
+        code="tls",
+    )
+
+
 def cannot_connect(error: BaseException, route: Route) -> ProviderError:
     """The error for a connection that was not made; ``error`` or its causes say why."""
     causes = _chain(error)
@@ -126,7 +137,7 @@ def cannot_connect(error: BaseException, route: Route) -> ProviderError:
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return ProviderError(
             f"The connection to {route.host} could not be secured.",
-            hint="The port may not speak TLS: is it http:// instead of https://?",
+            hint=_TLS_HINT,
             code="tls",
         )
     unknown = any(isinstance(cause, socket.gaierror) for cause in causes)
