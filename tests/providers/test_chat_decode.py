@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -198,6 +199,25 @@ def test_one_call_in_pieces() -> None:
         (
             [calls(call(0, "c1", name="f", arguments=piece)) for piece in ("{", "}")],
             [("c1", "f", "{}")],
+        ),
+        # the name once more when everything has been said: not a second call
+        (
+            [
+                calls(call(0, "c1", name="f", arguments='{"a":1}')),
+                calls(call(0, name="f", arguments="")),
+                calls(call(0, name="f")),
+            ],
+            [("c1", "f", '{"a":1}')],
+        ),
+        # no ids, and the same index for every call
+        (
+            [
+                calls(call(0, name="f", arguments="{}")),
+                calls(call(0, name="f", arguments='{"a":2}')),
+                calls(call(0, name="g", arguments="")),
+                calls(call(0, arguments="{}")),
+            ],
+            [(ANY, "f", "{}"), (ANY, "f", '{"a":2}'), (ANY, "g", "{}")],
         ),
         # a new id in each delta: the first counts
         (

@@ -122,9 +122,9 @@ class CallsDecoder:
         call = self._at.get(index)
         if call is None:
             return self._new(index)
-        another = text(obj(wire, "function") or wire, "name") and call_id != call.said_id
-        if another and not whole and parse_object(call.arguments.joined) is not None:
-            # A server that gives all its calls the same index, or none.
+        # Some servers give all their calls the same index, or none.
+        is_over = not whole and parse_object(call.arguments.joined) is not None
+        if is_over and _is_another(wire, call):
             return self._new(index, place=len(self._calls))
         return call
 
@@ -168,3 +168,12 @@ class CallsDecoder:
         )
         if call.arguments.joined:
             events.append(ArgumentsDelta(part_id=call.part_id, fragment=call.arguments.joined))
+
+
+def _is_another(wire: JsonObject, call: _Call) -> bool:
+    """Whether this begins a call behind one that is over; a name alone may only be repeated."""
+    function = obj(wire, "function") or wire
+    name, call_id = text(function, "name"), text(wire, "id")
+    if not name or call_id:
+        return bool(name) and call_id != call.said_id
+    return name != call.name or bool(raw_text(function, "arguments"))
