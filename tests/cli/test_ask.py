@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Tickertape
+from tests.providers.assistants_peer import End, Raw, Say
+from tests.providers.responses_peer import ResponsesPeer, whole
 from tests.ui.fakes import FakeBackend
 from tui.cli.ask import CANCELLED, _Ask
 from tui.cli.printing import TextPrinter
@@ -332,3 +334,44 @@ def test_nothing_on_disk_is_open_to_others(tickertape: Tickertape, home: Path) -
     tickertape("ask", "secret")
     for path in (home / "data").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+# --- calls that somebody else's server runs -------------------------------------------------------
+
+APPROVAL = {
+    "type": "mcp_approval_request",
+    "id": "mcpr_1",
+    "name": "delete",
+    "server_label": "files\x1b",
+    "arguments": '{"path": "/"}',
+}
+
+
+@pytest.mark.parametrize("yes", [True, False])
+async def test_an_approval_names_the_server_and_the_decision(home: Path, yes: bool) -> None:
+    peer = ResponsesPeer()
+    peer.script = [Raw(whole(APPROVAL)), End(), Say(("Done.",)), End()]
+    async with peer.http:
+        (home / "config" / "config.toml").write_text(
+            f'[profiles.p]\nprotocol = "responses"\nbase_url = "{peer.http.url}/v1"\n'
+            'model = "m"\napi_key_env = ""\n',
+            encoding="utf-8",
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tui", "ask", "-p", "p", "go", *(["--yes"] if yes else [])),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out) == (0, b"Done.\n")
+    asked, decided = err.decode().splitlines()
+    assert asked == '→ delete of files␛ {"path": "/"}'
+    assert decided == (
+        "✓ delete may run at files␛: --yes was given"
+        if yes
+        else "✗ delete may not run at files␛: delete is not read-only, so running it unattended "
+        "needs --yes"
+    )
+    answer = peer.bodies[1]["input"][-1]
+    assert (answer["type"], answer["approve"]) == ("mcp_approval_response", yes)

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 from tui.cli.door import json_line
 from tui.core import events as e
 from tui.core.codec import encode_envelope
-from tui.core.models import Outcome, PartId, PartKind, RunState, ToolState
+from tui.core.models import Outcome, PartId, PartKind, RunState, ToolOrigin, ToolState
 from tui.core.sanitise import sanitise
 from tui.core.text import GrowingText
 from tui.core.thread import Run, ToolCall
@@ -17,6 +17,7 @@ from tui.core.transcript import Transcript
 
 _SHOWN = (PartKind.TEXT, PartKind.REFUSAL)
 _NOTE_LENGTH = 100
+_APPROVED_BY = {"flag": "--yes was given", "policy": "the policy allows it", "user": "allowed"}
 _ENDED = {
     Outcome.CANCELLED: "Cancelled.",
     Outcome.INCOMPLETE: "The answer is incomplete.",
@@ -85,9 +86,11 @@ class TextPrinter:
                 self._print_delta(transcript, event)
             case e.PartFinished():
                 self._print_rest(transcript, event.part_id)
-            case e.ToolStarted() | e.ToolFinished():
+            case e.ApprovalDecided() | e.ToolStarted() | e.ToolFinished():
                 call = transcript.calls.get((envelope.run or "", event.call_id))
-                if call is not None:
+                if call is not None and call.origin is not ToolOrigin.CLIENT:
+                    self._note_remote(call, event)
+                elif call is not None and not isinstance(event, e.ApprovalDecided):
                     self._note_call(call)
             case e.NoticeAdded():
                 self._note(sanitise(event.text))
@@ -140,6 +143,18 @@ class TextPrinter:
         else:
             mark = "✗" if call.is_error else "✓"
             self._note(f"{mark} {name} {_short(str(call.output))}")
+
+    def _note_remote(self, call: ToolCall, event: e.Event) -> None:
+        """A call that somebody else's server runs, if it is allowed: only that is decided here."""
+        if not isinstance(event, e.ApprovalDecided):
+            return
+        name, server = sanitise(call.name), sanitise(call.server or "the provider")
+        self._note(f"→ {name} of {server} {_short(str(call.arguments))}")
+        decision = event.decision
+        if decision.approved:
+            self._note(f"✓ {name} may run at {server}: {_APPROVED_BY.get(decision.by, 'approved')}")
+        else:
+            self._note(f"✗ {name} may not run at {server}: {sanitise(decision.reason) or 'denied'}")
 
     def _note(self, text: str) -> None:
         self._end_line()
