@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from tests.engine.world import World
 from tests.fakes.provider import Turn, called, said
 from tests.fakes.toolset import Always
@@ -127,3 +129,25 @@ async def test_a_message_that_fits_nowhere_teaches_nothing_about_the_window() ->
     assert run.seen_from == ""
     texts = [message.text for message in world.provider.requests[-1].history]
     assert texts == [_LONG, "one", "and now", "once more"]
+
+
+# --- another protocol ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+async def test_a_run_that_began_over_another_protocol_goes_on(stateful: bool) -> None:
+    """Its profile was changed while the call waited; the new server has never heard of it."""
+    old = World(called(("c1", "echo", "{}")), stateful=not stateful, policy=Always(Ask()))
+    run_id = await old.send()
+    await old.until(run_id, RunState.WAITING)
+    await old.killed()
+    unknown = ProviderError("The server never got this run.", code="run_not_found")
+    script: list[Turn] = [[unknown]] if stateful else []
+    world = World(*script, said("done"), store=old.store, stateful=stateful, policy=Always(Ask()))
+    await world.conversations.decide("t", run_id, "c1", _YES)
+    run = await world.finished(run_id)
+    assert run.outcome is Outcome.COMPLETED
+    (sent,) = world.provider.requests[-1].history[-1].calls
+    assert (sent.call_id, sent.output) == ("c1", "{}")
+    assert world.toolset.called == ["c1"]
+    assert [m.text for m in (await world.transcript()).path()] == ["hello", "", "done"]
