@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.providers.http_peer import HttpPeer, Reply, Request
+from tests.test_two_apps import AskAlways, Watcher
 from tests.test_wiring import App
 from tui.config.paths import resolve_paths
 from tui.config.settings_file import load_settings
 from tui.core.errors import ConfigError
-from tui.core.models import ModelInfo, Outcome
+from tui.core.models import Decision, ModelInfo, Outcome, RunState
+from tui.core.ports import ApprovalPolicy
 from tui.tools.policy import ReadOnlyPolicy
 from tui.wiring import start_backend
 
@@ -33,14 +35,14 @@ async def _answered(request: Request) -> Reply:
 
 
 @contextmanager
-def _app(text: str) -> Iterator[App]:
+def _app(text: str, policy: ApprovalPolicy | None = None) -> Iterator[App]:
     paths = resolve_paths()
     paths.config.mkdir(parents=True, exist_ok=True)
     paths.config_file.write_text(f"[sandbox]\nrate = 0\n{text}", encoding="utf-8")
     backend = start_backend(
         paths=paths,
         settings=load_settings(paths.config_file),
-        policy=ReadOnlyPolicy(),
+        policy=policy or ReadOnlyPolicy(),
         hide=lambda _: None,
     )
     try:
@@ -95,3 +97,24 @@ async def test_a_password_manager_that_takes_long_holds_up_nobody_else(tmp_path:
         keys = [each.headers.get("authorization") for each in peer.requests]
     assert keys[-1] == "Bearer the-key"
     assert None in keys
+
+
+async def test_a_run_whose_profile_speaks_another_protocol_after_a_restart_goes_on() -> None:
+    """Begun over Assistants, with a call that waits for its decision; answered over Chat."""
+    async with HttpPeer(_answered) as peer:
+        with _app("[profiles.work]\npreset = 'sandbox'\n", AskAlways()) as app:
+            run_id = await app.send("What is 17*23?", profile="work")
+            watcher = await Watcher.of(app)
+            await watcher.until(lambda t: t.runs[run_id].state is RunState.WAITING)
+            app.backend.close(cancel=False)
+        with _app(_local(peer.url, "work")) as app:
+            (call,) = (await app.transcript()).calls_of(run_id)
+            yes = Decision(approved=True, by="user")
+            await app.services.conversations.decide("t", run_id, call.call_id, yes)
+            transcript = await app.until_done(run_id)
+    assert transcript.runs[run_id].outcome is Outcome.COMPLETED
+    assert str(transcript.calls[run_id, call.call_id].output) == "391"
+    assert transcript.path()[-1].text == "I am sandbox."
+    asked, answer, said = peer.requests[-1].body["messages"][-3:]
+    assert (asked["content"], said["content"]) == ("What is 17*23?", "391")
+    assert answer["tool_calls"][0]["id"] == said["tool_call_id"]
