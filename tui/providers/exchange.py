@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -11,7 +10,7 @@ from tui.core.events import TurnFinished
 from tui.core.models import JsonObject, Outcome
 from tui.core.ports import Resume, Signal, ToolResults, TurnInput
 from tui.providers import failures
-from tui.providers.stream import Decoder, StreamReader
+from tui.providers.stream import Decoder, StreamReader, hang_up
 from tui.providers.transport import OpenedResponse, Transport
 
 
@@ -74,6 +73,4 @@ class ExchangeSession:
         """Hang up; idempotent."""
         opened, self._opened = self._opened, None
         if opened is not None:
-            with contextlib.suppress(RuntimeError):  # its turn is closing it at this moment
-                async with asyncio.timeout(1):
-                    await opened.close()
+            await hang_up(opened)

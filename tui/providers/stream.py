@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Protocol
@@ -18,6 +19,23 @@ from tui.providers.transport import OpenedResponse, Transport
 # waiting longer would only hold up the answer.
 _AFTER_END = 2.0
 _AFTER_DONE = 0.2
+_CLOSE_SECONDS = 1.0
+
+
+class Closing(Protocol):
+    """What has a connection to give back."""
+
+    async def close(self) -> None:
+        """Give it back; idempotent."""
+        ...
+
+
+async def hang_up(opened: Closing) -> None:
+    """Close a response that may still be read; one that does not close is left to itself."""
+    # RuntimeError: its turn is closing it at this moment.
+    with contextlib.suppress(RuntimeError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await opened.close()
 
 
 class Decoder(Protocol):

@@ -29,7 +29,7 @@ from tui.providers.responses.request import (
     encode_results,
     encode_wishes,
 )
-from tui.providers.stream import StreamReader
+from tui.providers.stream import StreamReader, hang_up
 from tui.providers.transport import OpenedResponse
 
 _POLL = 1.0
@@ -105,9 +105,7 @@ class StatefulSession:
         """Hang up; idempotent. A background response goes on."""
         opened, self._opened = self._opened, None
         if opened is not None:
-            with contextlib.suppress(RuntimeError):  # its turn is closing it at this moment
-                async with asyncio.timeout(1):
-                    await opened.close()
+            await hang_up(opened)
 
     # --- asking -----------------------------------------------------------------------------
 
