@@ -29,7 +29,7 @@ _LOOPBACK = ("127.", "::1", "localhost")
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKERTAPE_HOME", str(tmp_path / "home"))
     keys = [preset.api_key_env for preset in PRESETS.values() if preset.api_key_env]
-    for name in (*keys, "OPENAI_ASSISTANT_ID", "OPENAI_BASE_URL", *_OWN):
+    for name in (*keys, "OPENAI_ASSISTANT_ID", "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", *_OWN):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(FAKE_KEY_ENV, FAKE_KEY)
 

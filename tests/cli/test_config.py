@@ -98,6 +98,15 @@ def test_all_mistakes_are_printed_at_once(tickertape: Tickertape, config_dir: Pa
         assert near in result.stderr
 
 
+def test_an_address_of_the_environment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.test/v1")
+    assert "OPENAI_BASE_URL" not in _in_here("config", "show")
+    _in_here("config", "set", "default_profile", "openai")
+    shown = _in_here("config", "show")
+    assert "# profiles.openai.base_url is that of OPENAI_BASE_URL.\n" in shown
+    tomllib.loads(shown)
+
+
 def test_presets_are_listed() -> None:
     lines = _in_here("config", "presets").splitlines()
     assert [line.split()[0] for line in lines] == list(PRESETS)

@@ -161,6 +161,41 @@ async def test_no_key_is_a_fault_of_the_configuration() -> None:
     assert f"{FAKE_KEY_ENV} is not set" in done.out
 
 
+@pytest.mark.parametrize(
+    ("profile", "variable", "more", "line", "key_header"),
+    [
+        ("openai", "OPENAI_BASE_URL", "", "POST /v1/responses", "authorization"),
+        ("azure", "AZURE_OPENAI_ENDPOINT", "", "POST /openai/v1/responses", "authorization"),
+        (
+            "azure",
+            "AZURE_OPENAI_ENDPOINT",
+            'protocol = "chat"\ndialect = "azure"\napi_version = "2024-10-21"\n',
+            "POST /openai/deployments/mine/chat/completions",
+            "api-key",
+        ),
+    ],
+)
+async def test_addresses_of_the_environment(
+    profile: str, variable: str, more: str, line: str, key_header: str
+) -> None:
+    path = Path(os.environ["TICKERTAPE_HOME"]) / "config" / "config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'[profiles.{profile}]\nmodel = "mine"\n{more}', encoding="utf-8")
+
+    async def refuse(request: Request) -> Reply:
+        return Reply.error(500)
+
+    async with HttpPeer(refuse) as peer:
+        address = f"{peer.url}/v1" if profile == "openai" else f"{peer.url}/"
+        keys = dict.fromkeys(("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"), FAKE_KEY)
+        done = await tickertape("doctor", "-p", profile, **{variable: address}, **keys)
+    assert f"({variable})" in done.out.splitlines()[0]
+    asked = peer.requests[-1]
+    assert asked.line == line
+    assert FAKE_KEY in asked.headers[key_header]
+    assert asked.query == ({"api-version": "2024-10-21"} if more else {})
+
+
 async def test_no_such_profile() -> None:
     done = await tickertape("doctor", "--profile", "nowhere")
     assert (done.status, done.out) == (2, "")

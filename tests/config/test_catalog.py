@@ -96,6 +96,17 @@ async def test_keys_in_the_environment_are_found(
     assert "known-fake-key" not in repr(found)
 
 
+async def test_azure_is_found_once_its_address_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "known-fake-key")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://name.openai.azure.com")
+    catalog, _ = _catalog(tmp_path)
+    (found,) = await catalog.discover()
+    assert (found.name, found.problem) == ("azure", None)
+    assert found.detail == "https://name.openai.azure.com/openai/v1"
+
+
 @pytest.mark.parametrize("text", ["[profiles.groq]", "[profiles.fast]\npreset = 'groq'"])
 async def test_what_is_configured_is_not_found_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.config.catalog import describe
-from tui.config.presets import PRESETS
+from tui.config.presets import PRESETS, address_source
 from tui.config.settings_file import load_settings, parse_settings, profile_of, render_settings
 from tui.core.errors import ConfigError
 from tui.core.settings import Limits, Price, Profile, Settings
@@ -214,6 +214,50 @@ def test_a_preset_supplies_what_is_not_given(tmp_path: Path) -> None:
         groq.api_key_env,
     )
     assert (own.protocol, own.instructions, own.preset) == ("responses", "Hi", "openai")
+
+
+_OPENAI_PROFILES = "[profiles.mine]\nprotocol = 'chat'\n[profiles.built]\npreset = 'openai'\n"
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", ""])
+def test_openai_is_where_its_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, "https://gateway.test/v1")
+    expected = "https://gateway.test/v1" if variable else "https://api.openai.com/v1"
+    settings = _load(
+        tmp_path,
+        _OPENAI_PROFILES + "[profiles.own]\npreset = 'openai'\nbase_url = 'https://own.test/v1'",
+    )
+    for name in ("openai", "mine", "built"):
+        profile = profile_of(settings, name)
+        assert profile.base_url == expected, name
+        assert address_source(profile) == variable, name
+    own = profile_of(settings, "own")
+    assert (own.base_url, address_source(own)) == ("https://own.test/v1", "")
+    assert profile_of(settings, "groq") == PRESETS["groq"]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://name.openai.azure.com",
+        "https://name.openai.azure.com/",
+        "https://name.openai.azure.com/openai/v1/",
+    ],
+)
+def test_azure_is_where_its_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    with pytest.raises(ConfigError, match="needs the address of your resource"):
+        profile_of(load_settings(tmp_path / "absent.toml"), "azure")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", endpoint)
+    settings = _load(tmp_path, "default_profile = 'azure'\n[profiles.mine]\npreset = 'azure'")
+    for name in ("azure", "mine"):
+        profile = profile_of(settings, name)
+        assert profile.base_url == "https://name.openai.azure.com/openai/v1"
+        assert address_source(profile) == "AZURE_OPENAI_ENDPOINT"
 
 
 def test_a_preset_is_a_profile_without_any_configuration(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tui.cli.context import Context, pass_context
 from tui.config.changes import parse_key, parse_value, set_value, unset_value
 from tui.config.checking import dotted
 from tui.config.local_file import KeyPath
-from tui.config.presets import PRESETS
+from tui.config.presets import PRESETS, address_source
 from tui.config.secrets import delete_key, looks_like_key, store_key
 from tui.config.settings_file import profile_of, read_layers, render_settings
 from tui.core.errors import ConfigError
@@ -49,6 +49,9 @@ def show(context: Context) -> None:
         click.echo(f"# Set in {context.paths.local_file}:")
         for key in _keys(local, ()):
             click.echo(f"#   {dotted(key)}")
+    for name in sorted({settings.default_profile, *settings.profiles}):
+        if variable := address_source(profile_of(settings, name)):
+            click.echo(f"# {dotted(('profiles', name, 'base_url'))} is that of {variable}.")
     click.echo(render_settings(settings), nl=False)
 
 

@@ -15,7 +15,7 @@ from tui.cli.crash import CrashWatch
 from tui.config.crash import CrashReports, NativeWatch
 from tui.config.logs import Redactor, log_to
 from tui.config.paths import resolve_paths
-from tui.config.presets import PRESETS
+from tui.config.presets import PRESETS, located
 from tui.config.profiles import with_schema
 from tui.config.settings_file import load_settings, profile_of
 from tui.core.errors import TickertapeError
@@ -51,7 +51,7 @@ class Context:
         settings = load_settings(self.paths.config_file)
         if self.schema is not None:
             # A thread may have any profile, the presets among them.
-            known = {**PRESETS, **settings.profiles}
+            known = {**{name: located(each) for name, each in PRESETS.items()}, **settings.profiles}
             shaped = {name: with_schema(each, self.schema) for name, each in known.items()}
             settings = replace(settings, profiles=shaped)
         if self.profile is None and self.model is None:

@@ -14,6 +14,7 @@ import click
 
 from tui.cli.context import Context, pass_context, with_profile
 from tui.cli.door import json_line
+from tui.config.presets import address_source
 from tui.core.errors import ConfigError
 from tui.core.sanitise import sanitise
 from tui.core.settings import Profile
@@ -71,6 +72,8 @@ async def _checks(context: Context, providers: Providers) -> AsyncIterator[Check
 def _described(context: Context, profile: Profile) -> str:
     parts = urlsplit(profile.base_url or "https://api.openai.com/v1")
     at = f"at {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # no password
+    if variable := address_source(profile):
+        at = f"{at} ({variable})"
     at = "inside this process" if profile.embedded else at
     said = f"{profile.name}: {profile.protocol} {at}, {_model(profile)}"
     file = context.paths.config_file

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from tui.config.checking import without_login
 from tui.config.discovery import address, answering, key_found
 from tui.config.local_file import change, put
-from tui.config.presets import PRESETS, lacks_address
+from tui.config.presets import PRESETS, lacks_address, located
 from tui.config.secrets import missing_key
 from tui.config.settings_file import profile_of
 from tui.core.models import ModelInfo, ToolSpec
@@ -57,7 +57,7 @@ class ConfigCatalog:
         built_on = {profile.preset for profile in known.values()}
         candidates = [
             preset
-            for name, preset in PRESETS.items()
+            for name, preset in zip(PRESETS, map(located, PRESETS.values()), strict=True)
             if name not in known and name not in built_on and not lacks_address(preset)
         ]
         models = await answering(candidates)

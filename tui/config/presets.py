@@ -5,7 +5,9 @@ Addresses and models are those of the hosts' own documentation as of November 20
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tui.core.settings import Profile, WireProtocol
 
@@ -73,6 +75,32 @@ PRESETS: Mapping[str, Profile] = {
         _local("vllm", 8000),
     )
 }
+
+
+# The variables by which programs of these hosts' own SDKs are told where to go.
+_ADDRESSES = {"openai": "OPENAI_BASE_URL", AZURE: "AZURE_OPENAI_ENDPOINT"}
+
+
+def located(preset: Profile) -> Profile:
+    """The preset, at the address that the environment names for its host, if it does."""
+    given = os.environ.get(_ADDRESSES.get(preset.name, ""), "").strip()
+    if not given:
+        return preset
+    return replace(preset, base_url=_azure_root(given) if preset.name == AZURE else given)
+
+
+def address_source(profile: Profile) -> str:
+    """The environment variable that the profile's address came from, or an empty string."""
+    preset = PRESETS.get(profile.preset or "openai")
+    if preset is None or preset.name not in _ADDRESSES or profile.base_url == preset.base_url:
+        return ""
+    return _ADDRESSES[preset.name] if profile.base_url == located(preset).base_url else ""
+
+
+def _azure_root(endpoint: str) -> str:
+    """The variable holds the resource alone; today's API is below ``/openai/v1`` there."""
+    root = endpoint.rstrip("/")
+    return root if "/openai" in root else f"{root}/openai/v1"
 
 
 def lacks_address(profile: Profile) -> bool:

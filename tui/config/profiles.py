@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tui.config.checking import NO_KEYS_HERE, Checker, choices, is_variable, shown
 from tui.config.local_file import KeyPath
-from tui.config.presets import AZURE, NEEDS_ADDRESS, PRESETS, SANDBOX
+from tui.config.presets import AZURE, NEEDS_ADDRESS, PRESETS, SANDBOX, located
 from tui.core.errors import ConfigError
 from tui.core.models import JsonObject
 from tui.core.settings import Profile
@@ -71,11 +71,14 @@ def _below(check: Checker, name: str, table: dict[str, Any], where: KeyPath) -> 
     chosen = table.get("preset", name)
     preset = PRESETS.get(chosen) if isinstance(chosen, str) else None
     if preset is not None:
+        preset = located(preset)
         return {each.name: getattr(preset, each.name) for each in fields(preset)} | {"name": name}
     if isinstance(table.get("preset"), str):
         said = f"is {chosen!r}, but there is no such preset"
         check.note((*where, "preset"), said, choices(chosen, PRESETS))
-    return {}
+    # Without any address it is OpenAI that is meant.
+    is_openai = table.get("dialect", "openai") == "openai"
+    return {"base_url": located(PRESETS["openai"]).base_url} if is_openai else {}
 
 
 def _check_given(check: Checker, given: dict[str, Any], where: KeyPath) -> None:

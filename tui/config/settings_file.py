@@ -18,7 +18,7 @@ from tui.config.checking import (
 )
 from tui.config.local_file import KeyPath, merged, read_toml
 from tui.config.preferences import TABLE as PREFERENCES
-from tui.config.presets import NEEDS_ADDRESS, PRESETS, SANDBOX, lacks_address
+from tui.config.presets import NEEDS_ADDRESS, PRESETS, SANDBOX, lacks_address, located
 from tui.config.profiles import build_profiles, existing_file
 from tui.core.errors import ConfigError
 from tui.core.settings import (
@@ -122,7 +122,7 @@ def _default(check: Checker, data: Mapping[str, Any], known: Mapping[str, Profil
         check.note(key, said, choices(str(name), known))
         return SANDBOX.name
     profile = known[name]
-    if profile is not None and lacks_address(profile):
+    if profile is not None and lacks_address(located(profile)):
         hint = f'Write base_url = "{NEEDS_ADDRESS}" below [profiles.{name}].'
         check.note(key, f"is {name!r}, which needs the address of your resource", hint)
     return name
@@ -134,7 +134,7 @@ def profile_of(settings: Settings, name: str | None) -> Profile:
     known = {**PRESETS, **settings.profiles}
     if wanted not in known:
         raise ConfigError(f"There is no profile {wanted!r}.", hint=choices(wanted, known))
-    profile = known[wanted]
+    profile = settings.profiles.get(wanted) or located(known[wanted])
     if lacks_address(profile):
         raise ConfigError(
             f"The profile {wanted!r} needs the address of your resource.",

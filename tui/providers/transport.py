@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import openai
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+_OPENAI = "https://api.openai.com/v1"  # said, or the SDK would look for one in the environment
 
 Call: TypeAlias = Callable[["openai.AsyncOpenAI"], AbstractAsyncContextManager[Any]]
 """Calls a ``with_streaming_response`` method of the client; sends nothing by itself."""
@@ -209,7 +210,7 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
     client: openai.AsyncOpenAI
     if profile.dialect == "azure":
         client = openai.AsyncAzureOpenAI(
-            azure_endpoint=(profile.base_url or "").rstrip("/").removesuffix("/openai"),
+            azure_endpoint=_resource(profile.base_url or ""),
             api_version=profile.api_version,
             api_key=api_key,
             **shared,
@@ -219,9 +220,16 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
             http_client.event_hooks["request"].append(_without_key)
         if profile.dialect == "foundry":
             shared["default_query"] = {"api-version": profile.api_version or "v1"}
-        client = openai.AsyncOpenAI(base_url=profile.base_url, api_key=api_key or "none", **shared)
+        client = openai.AsyncOpenAI(
+            base_url=profile.base_url or _OPENAI, api_key=api_key or "none", **shared
+        )
     _import_types(client, profile.protocol)
     return client
+
+
+def _resource(address: str) -> str:
+    """The SDK adds what is below a resource of Azure; people copy some of that along."""
+    return address.rstrip("/").removesuffix("/v1").removesuffix("/openai")
 
 
 def _import_types(client: openai.AsyncOpenAI, protocol: WireProtocol) -> None:
