@@ -16,6 +16,7 @@ from tui.core.models import (
     Need,
     Outcome,
     PartKind,
+    Problem,
     RunState,
     ToolOrigin,
     ToolRef,
@@ -129,6 +130,20 @@ async def test_a_message_that_fits_nowhere_teaches_nothing_about_the_window() ->
     assert run.seen_from == ""
     texts = [message.text for message in world.provider.requests[-1].history]
     assert texts == [_LONG, "one", "and now", "once more"]
+
+
+async def test_an_answer_that_grew_too_long_is_not_begun_once_more() -> None:
+    problem = Problem(code="context_length_exceeded", message="too long")
+    begun = [
+        *said("half an", message="m2", end=None),
+        e.TurnFinished(outcome=Outcome.FAILED, error=problem),
+    ]
+    world = _stateless(said("one"), begun, said("never", message="m3"))
+    await world.ask(_LONG)
+    run = await world.ask("and now")
+    assert (run.outcome, run.error) == (Outcome.FAILED, problem)
+    texts = [message.text for message in (await world.transcript()).path()]
+    assert texts == [_LONG, "one", "and now", "halfan"]
 
 
 # --- another protocol ----------------------------------------------------------------------------

@@ -145,11 +145,7 @@ class RunLoop:
                     raise
                 request = rebuild()
             else:
-                if (
-                    self._stateful
-                    or not is_too_long(end)
-                    or not (rebuild or self._turns.round == 1)
-                ):
+                if not is_too_long(end) or not self._may_be_shorter(rebuild):
                     return end
                 request = rebuild() if rebuild is not None else request
                 if not self.fit.narrow(request, sent=fitting, told=self._turns.told_window):
@@ -158,6 +154,12 @@ class RunLoop:
                     return hopeless(end, sent=fitting)
             record = None
             self._turns.start_over()
+
+    def _may_be_shorter(self, rebuild: Callable[[], RunRequest] | None) -> bool:
+        """Whether a request may go out again without what is oldest in it."""
+        if self._stateful or self._turns.shown:  # what was shown is not said twice
+            return False
+        return rebuild is not None or self._turns.round == 1
 
     def _cut(self, request: RunRequest) -> RunRequest:
         """What of the request goes out; the reader is told what does not."""

@@ -73,7 +73,7 @@ class Turns:
     ``resumable``: the server can be asked what became of a run. ``usage`` is what the run has used
     so far, ``usage_before`` of that before this session. ``told_window`` is how many tokens the
     model takes, once the server complained. ``refused``: the last request gave no stream, however
-    often it was sent.
+    often it was sent; ``shown``: something of its answer was.
     """
 
     recorder: Recorder
@@ -87,6 +87,7 @@ class Turns:
     wire_before: int = 0
     wire_events: int = 0
     refused: bool = False
+    shown: bool = False
 
     def go_on(self, *, wire_events: int, usage: Usage) -> None:
         """The first session of this process follows others, of processes that are gone."""
@@ -101,7 +102,7 @@ class Turns:
     async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
         for _ in range(1 + self.limits.max_retries):
-            self.wire, self.refused = None, False
+            self.wire, self.refused, self.shown = None, False, False
             end = await self._turn(session, given)
             if end.outcome not in _BROKEN:
                 return end
@@ -193,6 +194,7 @@ class Turns:
                 if event is None:
                     continue
                 continuation = self._tell_continuation(session, continuation)
+                self.shown = self.shown or isinstance(event, e.PartStarted)
                 if isinstance(event, e.UsageReported):
                     self.usage = self.usage_before + event.usage
                     event = e.UsageReported(usage=self.usage)
