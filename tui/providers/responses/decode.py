@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from tui.core.events import (
     ProviderEvent,
     RunStatusChanged,
@@ -38,16 +36,17 @@ class ResponsesDecoder:
 
     ``round`` counts the responses that showed something, from the number given. ``response_id`` is
     the newest response's, ``sequence`` the number of its last event, ``status`` as last seen.
+    ``spent`` is what responses before those of this decoder used.
     """
 
-    def __init__(self, run_id: RunId, first_round: int = 1) -> None:
+    def __init__(self, run_id: RunId, first_round: int = 1, *, spent: Usage | None = None) -> None:
         self.round = first_round
         self.response_id = ""
         self.status = ""
         self.sequence: int | None = None
         self._run_id = run_id
         self._parts = self._new_parts()
-        self._usages: dict[str, Usage] = {}
+        self._usages: dict[str, Usage] = {"": spent or Usage()}
         self._end: TurnFinished | None = None
         self._before = self.round, self._parts, self.response_id, self.status
 
@@ -60,6 +59,12 @@ class ResponsesDecoder:
     def waits(self) -> bool:
         """Whether the newest response is over and waits for answers from us."""
         return self.status == "completed" and bool(self._parts.needs())
+
+    @property
+    def spent(self) -> Usage:
+        """What all responses before the newest used."""
+        before = (used for key, used in self._usages.items() if key != self.message_id)
+        return sum(before, Usage())
 
     @property
     def message_id(self) -> str:
@@ -187,11 +192,7 @@ class ResponsesDecoder:
         if not usage:
             return []
         self._usages[self.message_id] = _usage(usage)
-        total = {
-            each.name: sum(getattr(used, each.name) for used in self._usages.values())
-            for each in fields(Usage)
-        }
-        return [UsageReported(usage=Usage(**total))]
+        return [UsageReported(usage=self.spent + self._usages[self.message_id])]
 
 
 def _usage(usage: JsonObject) -> Usage:

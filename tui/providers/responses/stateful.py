@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 from tui.core.errors import ProviderError
 from tui.core.events import NoticeAdded, TurnFinished
-from tui.core.models import HistoryMessage, JsonObject, Outcome, Problem
+from tui.core.models import HistoryMessage, JsonObject, Outcome, Problem, Usage
 from tui.core.ports import NewMessages, ResponseOpened, RunRequest, Signal, ToolResults, TurnInput
 from tui.core.settings import Profile
 from tui.providers import failures
@@ -47,8 +47,9 @@ _STILL_GOING = Problem(
 class StatefulSession:
     """A ``RunSession``.
 
-    Its continuation is ``{run, round, response_id, tip: {response_id, through}}``: the newest
-    response of the run, and the newest one that waits for nothing, with the last message it knows.
+    Its continuation is ``{run, round, response_id, spent, tip: {response_id, through}}``: the
+    newest response of the run with what those before it used, and the newest one that waits for
+    nothing, with the last message it knows.
     """
 
     def __init__(self, api: ResponsesApi, profile: Profile, request: RunRequest) -> None:
@@ -58,7 +59,8 @@ class StatefulSession:
         before = request.continuation or {}
         mine = text(before, "run") == request.run_id
         round_ = count(before, "round") if mine else first_round(request)
-        self._decoder = ResponsesDecoder(request.run_id, round_ or 1)
+        spent = _decode_spent(obj(before, "spent")) if mine else None
+        self._decoder = ResponsesDecoder(request.run_id, round_ or 1, spent=spent)
         self._decoder.response_id = text(before, "response_id") if mine else ""
         self._reader = StreamReader(api.transport, self._decoder)
         self._begun = has_begun(request)
@@ -74,6 +76,7 @@ class StatefulSession:
             "run": self._request.run_id,
             "round": decoder.round,
             "response_id": decoder.response_id,
+            "spent": asdict(decoder.spent),
             "tip": self._tip,
         }
         if decoder.response_id and now != self._continuation:
@@ -225,6 +228,10 @@ class StatefulSession:
                 if text(response, "status") in TERMINAL:
                     return Outcome(text(response, "status"))
         return Outcome.CANCELLED
+
+
+def _decode_spent(used: JsonObject) -> Usage:
+    return Usage(**{each.name: count(used, each.name) for each in fields(Usage)})
 
 
 def _behind(history: Sequence[HistoryMessage], through: str) -> Sequence[HistoryMessage] | None:
