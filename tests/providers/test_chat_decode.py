@@ -342,6 +342,29 @@ def test_the_call_of_the_protocol_before_tools() -> None:
     }
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_custom_tool_is_given_text_as_it_is(*, whole: bool) -> None:
+    call_of = {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "sql", "input": ""}}
+    if whole:
+        said: Json = {"tool_calls": [{**call_of, "custom": {"name": "sql", "input": "select 1"}}]}
+        stream = [{"choices": [{"message": said, "finish_reason": "tool_calls"}]}]
+    else:
+        pieces = [{"index": 0, "custom": {"input": piece}} for piece in ("sel", "ect 1")]
+        stream = [calls(call_of), *(calls(piece) for piece in pieces), CALLED]
+    heard = Heard()
+    end = heard.stream(*stream)
+    assert [(n.call_id, n.name, n.arguments) for n in end.needs] == [("c1", "sql", "select 1")]
+    fragments = [each.fragment for each in heard.events if isinstance(each, e.ArgumentsDelta)]
+    assert fragments == (["select 1"] if whole else ["sel", "ect 1"])
+    assert heard.decoder.take_answer() == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "select 1"}}
+        ],
+    }
+
+
 def test_a_server_that_says_stop_although_the_model_called() -> None:
     end = Heard().stream(calls(call(0, "c1", name="f", arguments="{}")), STOP)
     assert end.outcome is Outcome.REQUIRES_ACTION

@@ -423,6 +423,46 @@ async def test_a_server_without_a_list_does_not_hide_the_first_error(peer: ChatP
             await talking.answer("go")
 
 
+# --- servers that do not stream -------------------------------------------------------------
+
+
+async def test_a_whole_answer_instead_of_a_stream_is_shown(peer: ChatPeer) -> None:
+    function = {"name": "alpha", "arguments": '{"a":1}'}
+    call = {"id": "call_1", "type": "function", "function": function}
+    answers = [
+        ({"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"),
+        ({"role": "assistant", "content": "hello \u2028 you"}, "stop"),
+    ]
+
+    async def intercept(request: Request) -> Reply | None:
+        message, finish = answers.pop(0)
+        choice = {"index": 0, "message": message, "finish_reason": finish}
+        usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+        body = {"object": "chat.completion", "choices": [choice], "usage": usage}
+        spread = json.dumps(body, indent=2, ensure_ascii=False).replace("\n", "\r\n")
+        return Reply(200, spread.encode(), {"content-type": "application/json"})
+
+    peer.intercept = intercept
+    async with talk(peer) as talking:
+        assert (await talking.answer("go")).outcome is Outcome.COMPLETED
+    assert talking.text == "hello \u2028 you"
+    assert talking.run.usage is not None
+    assert talking.run.usage.total_tokens == 24
+    assert peer.bodies[1]["messages"][-1]["content"] == "output of alpha"
+
+
+@pytest.mark.parametrize("body", [{"choices": []}, {"object": "list", "data": []}, {}])
+async def test_json_that_is_no_answer_is_an_error(peer: ChatPeer, body: Any) -> None:
+    async def intercept(request: Request) -> Reply | None:
+        return Reply.json(body)
+
+    peer.intercept = intercept
+    async with talk(peer) as talking:
+        with pytest.raises(ProviderError) as caught:
+            await talking.answer("go")
+    assert caught.value.code == "not_streaming"
+
+
 # --- keys and addresses ---------------------------------------------------------------------
 
 

@@ -195,6 +195,17 @@ def test_tools_of_both_kinds() -> None:
     assert body["tool_choice"] == "required"
 
 
+def test_a_custom_tool_gets_raw_text_back() -> None:
+    custom = {"type": "custom", "custom": {"name": "sql"}}
+    call = HistoryCall(call_id="c", name="sql", arguments="select 1", output="1")
+    said = HistoryMessage(id="a", role=Role.ASSISTANT, calls=(call,))
+    body = encode(user("u", "hi"), said, profile=Profile(name="p", hosted_tools=(custom,)))
+    assert body["messages"][1]["tool_calls"] == [
+        {"id": "c", "type": "custom", "custom": {"name": "sql", "input": "select 1"}}
+    ]
+    assert body["messages"][2] == {"role": "tool", "tool_call_id": "c", "content": "1"}
+
+
 def test_every_call_of_an_answer_gets_an_output() -> None:
     answer = {
         "role": "assistant",

@@ -241,6 +241,39 @@ async def test_an_approval_is_answered_with_the_request_it_is_for(
     }
 
 
+async def test_a_whole_response_instead_of_a_stream_is_shown(
+    peer: ResponsesPeer, talk: Conversation
+) -> None:
+    said = {"type": "message", "id": "m", "content": [{"type": "output_text", "text": "hello"}]}
+    outputs = [[CALL], [said]]
+
+    async def intercept(request: Request) -> Reply | None:
+        response = {"object": "response", "id": "resp_1", "status": "completed", "error": None}
+        return Reply.json({**response, "output": outputs.pop(0), "usage": USAGE})
+
+    peer.intercept = intercept
+    assert (await talk.answer("go")).outcome is Outcome.COMPLETED
+    assert talk.text == "hello"
+    assert talk.run.usage is not None
+    assert talk.run.usage.total_tokens == 24
+
+
+async def test_a_whole_response_that_failed_says_why(
+    peer: ResponsesPeer, talk: Conversation
+) -> None:
+    error = {"code": "server_error", "message": "The model broke."}
+    failed = {"object": "response", "id": "resp_1", "status": "failed", "error": error}
+
+    async def intercept(request: Request) -> Reply | None:
+        return Reply.json(failed)
+
+    peer.intercept = intercept
+    end = await talk.answer("go")
+    assert end.outcome is Outcome.FAILED
+    assert end.error is not None
+    assert "The model broke." in end.error.message
+
+
 # --- options of later rounds ----------------------------------------------------------------
 
 

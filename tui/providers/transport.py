@@ -19,7 +19,7 @@ from tui.core.models import JsonObject, Problem
 from tui.core.settings import Profile, WireProtocol
 from tui.providers import failures, unreachable
 from tui.providers.addresses import address_hint
-from tui.providers.fields import parse_object
+from tui.providers.fields import obj, objects, parse_object, text
 from tui.providers.redaction import Secrets
 from tui.providers.unreachable import Route
 from tui.providers.way_out import proxy_for, trusted
@@ -50,10 +50,16 @@ class OpenedResponse:
         self.status: int = http.status_code
         self.request_id: str = http.headers.get("x-request-id", "")
         self.content_type: str = http.headers.get("content-type", "").lower()
+        self._answer = ""
+
+    def stand_for(self, answer: str) -> OpenedResponse:
+        """The same response as if it had been a stream, with this body as its one event."""
+        self._answer = answer
+        return self
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives; raises what ``Transport.broken`` puts in words."""
-        return self._http.aiter_bytes()
+        return _one_event(self._answer) if self._answer else self._http.aiter_bytes()
 
     async def body(self) -> str:
         """The whole body. Raises BodyTooLargeError beyond ``MAX_BODY_BYTES``."""
@@ -109,6 +115,8 @@ class Transport:
             raise self._explain(error) from None
         finally:
             await opened.close()
+        if _is_answer(parse_object(body) or {}):  # from a proxy that does not stream
+            return opened.stand_for(body)
         raise failures.not_a_stream(body, self.who)
 
     def broken(self, error: Exception) -> Problem:
@@ -225,6 +233,18 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
         )
     _import_types(client, profile.protocol)
     return client
+
+
+def _is_answer(body: JsonObject) -> bool:
+    """Whether this is a whole chat completion or response."""
+    if text(body, "object") == "response":
+        return bool(text(body, "status"))
+    return any(obj(choice, "message") for choice in objects(body, "choices"))
+
+
+async def _one_event(data: str) -> AsyncIterator[bytes]:
+    lines = "\n".join(f"data: {line}" for line in data.replace("\r", " ").split("\n"))
+    yield f"{lines}\n\n".encode()
 
 
 def _resource(address: str) -> str:

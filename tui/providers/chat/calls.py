@@ -16,7 +16,7 @@ from tui.core.models import (
     PartKind,
     ToolRef,
 )
-from tui.providers.chat.request import encode_call, short_id
+from tui.providers.chat.request import CUSTOM, encode_call, encode_custom_call, short_id
 from tui.providers.fields import Joiner, obj, parse_object, position, raw_text, text
 
 LEGACY = "function_call"
@@ -34,10 +34,17 @@ class _Call:
     arguments: Joiner = field(default_factory=Joiner)
     final: str | None = None
     extra: JsonObject = field(default_factory=dict)
+    custom: bool = False
 
     @property
     def whole_arguments(self) -> str:
         return self.arguments.joined if self.final is None else self.final
+
+    def encode(self) -> JsonObject:
+        """The call as it is sent back."""
+        encode = encode_custom_call if self.custom else encode_call
+        extra = {"extra_content": self.extra} if self.extra else {}
+        return encode(self.call_id, self.name, self.whole_arguments) | extra
 
 
 class CallsDecoder:
@@ -76,7 +83,8 @@ class CallsDecoder:
             call.said_id = call.said_id or text(wire, "id")
             # Some servers want back what they attach to a call (signatures of thoughts).
             call.extra = obj(wire, "extra_content") or call.extra
-            self._take(call, obj(wire, "function") or wire, events, whole=whole)
+            call.custom = call.custom or text(wire, "type") == CUSTOM or CUSTOM in wire
+            self._take(call, _called(wire), events, whole=whole)
 
     def legacy(self, wire: JsonObject, events: list[ProviderEvent], *, whole: bool = False) -> None:
         """``function_call``: the one call of the protocol before tools."""
@@ -97,13 +105,7 @@ class CallsDecoder:
         if self._legacy is not None:
             call = self._legacy
             return {LEGACY: encode_call("", call.name, call.whole_arguments)["function"]}
-        return {
-            "tool_calls": [
-                encode_call(call.call_id, call.name, call.whole_arguments)
-                | ({"extra_content": call.extra} if call.extra else {})
-                for call in self._in_order()
-            ]
-        }
+        return {"tool_calls": [call.encode() for call in self._in_order()]}
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -137,7 +139,7 @@ class CallsDecoder:
         self, call: _Call, function: JsonObject, events: list[ProviderEvent], *, whole: bool
     ) -> None:
         call.name = call.name or text(function, "name")
-        said = raw_text(function, "arguments")
+        said = raw_text(function, "input" if call.custom else "arguments")
         if whole:
             call.final = said or call.final
         piece = call.arguments.take(said if not (whole and call.arguments.joined) else "")
@@ -177,3 +179,8 @@ def _is_another(wire: JsonObject, call: _Call) -> bool:
     if not name or call_id:
         return bool(name) and call_id != call.said_id
     return name != call.name or bool(raw_text(function, "arguments"))
+
+
+def _called(wire: JsonObject) -> JsonObject:
+    """What a call calls, and with what; some servers do not nest it."""
+    return obj(wire, "function") or obj(wire, CUSTOM) or wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from tui.core.models import (
     CallId,
@@ -29,6 +29,8 @@ _MAX_CALL_ID = 40
 _RESERVED = frozenset({"messages", "model", "n", "stream", "stream_options", "tools"})
 _WITH_TOOLS = frozenset({"tool_choice", "parallel_tool_calls"})
 
+CUSTOM = "custom"
+"""The type of a tool that takes text instead of JSON, and the field of what it is given."""
 NOT_ANSWERED = "This call was not answered."
 
 
@@ -65,13 +67,15 @@ def encode_messages(
     """
     system = _system(request, profile)
     messages: list[JsonObject] = [{"role": "system", "content": system}] if system else []
+    customs = {text(obj(tool, CUSTOM), "name") for tool in profile.hosted_tools}
     for message in request.history:
         if message.role is Role.USER:
             _add(messages, {"role": "user", "content": message.text})
         elif message.id in kept:
             messages += _as_it_came(message, kept[message.id])
         elif message.role is Role.ASSISTANT:
-            for each in _assistant(message, thinking=message.id.startswith(f"{request.run_id}:")):
+            thinking = message.id.startswith(f"{request.run_id}:")
+            for each in _assistant(message, customs, thinking=thinking):
                 _add(messages, each)
     encoded: list[JsonObject] = well_formed(messages)
     return encoded
@@ -99,6 +103,11 @@ def encode_call(call_id: str, name: str, arguments: str) -> JsonObject:
     return {"id": _call_id(call_id), "type": "function", "function": function}
 
 
+def encode_custom_call(call_id: str, name: str, given: str) -> JsonObject:
+    """The same for a tool that takes text as it is."""
+    return {"id": _call_id(call_id), "type": CUSTOM, CUSTOM: {"name": name, "input": given}}
+
+
 def encode_outputs(answer: JsonObject, told: Mapping[CallId, str]) -> Iterator[JsonObject]:
     """The outputs of the calls that ``answer`` (an assistant message as it is sent) makes."""
     outputs = {_call_id(call_id): well_formed(output) for call_id, output in told.items()}
@@ -124,10 +133,13 @@ def _system(request: RunRequest, profile: Profile) -> str:
     return "\n\n".join(each for each in [instructions, extra, *system] if each)
 
 
-def _assistant(message: HistoryMessage, *, thinking: bool) -> Iterator[JsonObject]:
+def _assistant(
+    message: HistoryMessage, customs: Collection[str], *, thinking: bool
+) -> Iterator[JsonObject]:
     """The message and the outputs of its calls; calls that a server ran are told as text.
 
-    ``thinking``: it belongs to the run that goes on, so the model's thoughts are not over.
+    ``customs`` names tools that take text. ``thinking``: it belongs to the run that goes on, so
+    the model's thoughts are not over.
     """
     calls = [call for call in message.calls if call.origin is ToolOrigin.CLIENT]
     hosted = [_told(call) for call in message.calls if call.origin is not ToolOrigin.CLIENT]
@@ -135,7 +147,12 @@ def _assistant(message: HistoryMessage, *, thinking: bool) -> Iterator[JsonObjec
     encoded: JsonObject = {"role": "assistant", "content": content}
     if calls:
         encoded["content"] = content or None
-        encoded["tool_calls"] = [encode_call(c.call_id, c.name, c.arguments) for c in calls]
+        encoded["tool_calls"] = [
+            (encode_custom_call if call.name in customs else encode_call)(
+                call.call_id, call.name, str(call.arguments)
+            )
+            for call in calls
+        ]
         if thinking and message.reasoning:
             encoded["reasoning_content"] = message.reasoning
     yield encoded

@@ -105,6 +105,8 @@ class ResponsesDecoder:
             return self._unreadable(name, data, terminated=terminated)
         sequence = body.get("sequence_number")
         self.sequence = sequence if isinstance(sequence, int) else self.sequence
+        if text(body, "object") == "response":  # a whole one, where a stream was asked for
+            return self.decode_response(body)
         # Some servers name their events only on the inside.
         return self._decode(text(body, "type") or name, body)
 
