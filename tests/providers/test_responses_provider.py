@@ -476,6 +476,26 @@ async def test_a_run_left_waiting_goes_on_in_another_session(
     assert end.outcome is Outcome.COMPLETED
     texts = [message.text for message in stateful.transcript.path()]
     assert texts == ["go", "", "done"]
+    assert stateful.run.usage is not None  # of both rounds, though the session saw the first again
+    assert stateful.run.usage.total_tokens == 2 * 12
+
+
+async def test_what_a_run_used_before_it_was_interrupted_counts(
+    peer: ResponsesPeer, stateful: Conversation, provider_of: Maker
+) -> None:
+    peer.script = [Calls(ONE_CALL), Calls((("beta", ("{}",)),)), Say(("done",)), End()]
+    asked = stateful.say("go")
+    async with stateful.provider.open(asked) as session:
+        end = await stateful.turn(session, NewMessages())
+        await stateful.turn(session, stateful.results(end))
+        kept = json.loads(json.dumps(session.continuation))
+    again = replace(asked, continuation=kept, history=stateful.transcript.history())
+    async with provider_of(stateful=True).open(again) as session:
+        end = await stateful.turn(session, Resume())
+        end = await stateful.turn(session, stateful.results(end))
+    assert end.outcome is Outcome.COMPLETED
+    assert stateful.run.usage is not None
+    assert stateful.run.usage.total_tokens == 3 * 12
 
 
 async def test_a_lost_reply_to_outputs_is_looked_for_and_asked_again(
@@ -509,26 +529,6 @@ async def test_a_run_of_which_nothing_is_known_is_not_there(
 
 async def test_a_run_that_the_server_deleted_is_not_there(
     peer: ResponsesPeer, stateful: Conversation
-    assert stateful.run.usage is not None  # of both rounds, though the session saw the first again
-    assert stateful.run.usage.total_tokens == 2 * 12
-
-
-async def test_what_a_run_used_before_it_was_interrupted_counts(
-    peer: ResponsesPeer, stateful: Conversation, provider_of: Maker
-) -> None:
-    peer.script = [Calls(ONE_CALL), Calls((("beta", ("{}",)),)), Say(("done",)), End()]
-    asked = stateful.say("go")
-    async with stateful.provider.open(asked) as session:
-        end = await stateful.turn(session, NewMessages())
-        await stateful.turn(session, stateful.results(end))
-        kept = json.loads(json.dumps(session.continuation))
-    again = replace(asked, continuation=kept, history=stateful.transcript.history())
-    async with provider_of(stateful=True).open(again) as session:
-        end = await stateful.turn(session, Resume())
-        end = await stateful.turn(session, stateful.results(end))
-    assert end.outcome is Outcome.COMPLETED
-    assert stateful.run.usage is not None
-    assert stateful.run.usage.total_tokens == 3 * 12
 ) -> None:
     peer.script = [Say(("before",)), Break("abort")]
     async with stateful.provider.open(stateful.say("go")) as session:
