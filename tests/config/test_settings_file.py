@@ -324,6 +324,11 @@ def test_prices_are_per_model(tmp_path: Path) -> None:
     assert prices == {"gpt-5.5": Price(input=2, output=8, cached=0.5)}
 
 
+def test_a_price_is_shown_whatever_its_model_is_called(tmp_path: Path) -> None:
+    settings = _load(tmp_path, "[profiles.x.prices.one-token]\ninput = 2.5\noutput = 8.5")
+    assert "2.5" in render_settings(settings)
+
+
 _TOML = st.recursive(
     st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_NAMES, inner, max_size=4),

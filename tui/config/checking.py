@@ -177,7 +177,7 @@ def is_secret(key: KeyPath, value: Any) -> bool:
         return any(is_secret((*key, name), each) for name, each in value.items())
     if isinstance(value, list | tuple):
         return any(is_secret(key, each) for each in value)
-    if any(_SECRET_NAME.search(name) for name in key[2:]):
+    if any(_SECRET_NAME.search(name) for name in key[2:]) and key[2] != "prices":
         return True
     return isinstance(value, str) and bool(_SECRET_VALUE.search(value))
 
