@@ -24,7 +24,7 @@ from tui.tools.policy import ReadOnlyPolicy
 from tui.wiring import sandbox_provider, start_backend
 
 _SLOW = "```sandbox\nrate = 60\n[[step]]\nsay = { tokens = 3000, kind = 'paragraphs' }\n```"
-_KEY = "a key for these tests"
+_KEY = "a-key-for-these-tests"
 _ids = itertools.count(1)
 
 

@@ -10,9 +10,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tui.config.catalog import SettingsInForce
 from tui.core import codec
 from tui.core.errors import ProviderError
-from tui.core.models import CallId, JsonObject, Outcome, Problem, RunId, ToolOutput, ToolSpec
+from tui.core.models import (
+    CallId,
+    JsonObject,
+    ModelInfo,
+    Outcome,
+    Problem,
+    RunId,
+    ToolOutput,
+    ToolSpec,
+)
 from tui.core.ports import (
     Capabilities,
     NewMessages,
@@ -23,7 +33,7 @@ from tui.core.ports import (
     ToolResults,
     TurnInput,
 )
-from tui.core.settings import Profile, Settings
+from tui.core.settings import Profile
 
 _KINDS = {NewMessages: "new", ToolResults: "results", Resume: "resume"}
 
@@ -80,6 +90,9 @@ class PuppetProvider:
     async def _session(self, request: RunRequest) -> AsyncIterator[RunSession]:
         yield _Session(self, request.run_id)
 
+    async def models(self) -> Sequence[ModelInfo]:
+        return ()
+
     def open(self, request: RunRequest) -> AbstractAsyncContextManager[RunSession]:
         return self._session(request)
 
@@ -90,7 +103,7 @@ class PuppetProvider:
 class PuppetSource:
     """Takes the place of the wiring's Providers."""
 
-    def __init__(self, settings: Settings, hide: Callable[[str | None], None]) -> None:
+    def __init__(self, current: SettingsInForce, hide: Callable[[str | None], None]) -> None:
         self.puppet = PuppetProvider()
 
     def profile(self, name: str | None) -> Profile:
@@ -98,6 +111,9 @@ class PuppetSource:
 
     async def provider(self, profile: Profile) -> PuppetProvider:
         return self.puppet
+
+    async def models(self, name: str) -> Sequence[ModelInfo]:
+        return await self.puppet.models()
 
     async def close(self) -> None:
         """Nothing to give back."""
