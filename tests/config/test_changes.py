@@ -241,3 +241,9 @@ def test_what_the_screen_remembers_is_no_setting(config: Path, key: str) -> None
     with pytest.raises(ConfigError, match="no setting"):
         _set(config, key, "3")
     assert _local(config) == {"ui": {"theme": "dark"}}
+
+
+def test_what_is_refused_was_never_set_so_it_need_not_be_unset(config: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _set(config, "limits.max_rounds", "0")
+    assert "unset" not in f"{caught.value.message} {caught.value.hint}"

@@ -401,3 +401,16 @@ def test_a_mark_of_the_byte_order_is_not_part_of_the_file(tmp_path: Path) -> Non
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbf[limits]\nmax_rounds = 7\n")
     assert load_settings(path).limits.max_rounds == 7
+
+
+def test_what_the_app_remembered_and_is_gone_says_how_to_forget_it(tmp_path: Path) -> None:
+    """F2 wrote it there, so nobody knows of that file."""
+    local = tmp_path / "local.toml"
+    local.write_text("default_profile = 'work'\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, "")
+    assert str(local) in caught.value.message
+    assert "tickertape config unset default_profile" in caught.value.hint
+    local.write_text("default_profile = 'work'\n[limits]\nmax_rounds = 0\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"config unset limits\.max_rounds"):
+        _load(tmp_path, "")

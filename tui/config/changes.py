@@ -82,7 +82,7 @@ def unset_value(config_file: Path, key: KeyPath) -> None:
 
 def _with(layers: Layers, local: dict[str, Any]) -> Layers:
     settings = {key: value for key, value in local.items() if key != PREFERENCES}
-    return Layers(layers.config_file, layers.config, settings)
+    return Layers(layers.config_file, layers.config, settings, is_stored=False)
 
 
 def _mistakes(layers: Layers) -> str:

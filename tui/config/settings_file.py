@@ -40,11 +40,15 @@ S = TypeVar("S", Limits, SandboxSettings, DisplaySettings, StorageSettings, Repo
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What the user wrote and, above it, what the program remembers: parsed TOML of both files."""
+    """What the user wrote and, above it, what the program remembers: parsed TOML of both files.
+
+    ``is_stored``: ``local`` is what its file says, not what it might say.
+    """
 
     config_file: Path
     config: Mapping[str, Any]
     local: Mapping[str, Any] = field(default_factory=dict)
+    is_stored: bool = True
 
     @property
     def local_file(self) -> Path:
@@ -156,7 +160,8 @@ def _error(layers: Layers, mistakes: list[Mistake]) -> ConfigError:
     if len(mistakes) == 1:
         (only,) = mistakes
         return ConfigError(
-            f"{layers.file_of(only.key)}: {dotted(only.key)} {only.said}.", hint=only.hint
+            f"{layers.file_of(only.key)}: {dotted(only.key)} {only.said}.",
+            hint=_hint(layers, only),
         )
     files = sorted({layers.file_of(mistake.key) for mistake in mistakes})
     lines = list(_lines(layers, mistakes, name_files=len(files) > 1))
@@ -169,8 +174,15 @@ def _error(layers: Layers, mistakes: list[Mistake]) -> ConfigError:
 def _lines(layers: Layers, mistakes: list[Mistake], *, name_files: bool) -> Iterator[str]:
     for mistake in mistakes:
         file = f"{layers.file_of(mistake.key).name}: " if name_files else ""
-        hint = "" if mistake.hint == SEE else f" {mistake.hint}"
-        yield f"  {file}{dotted(mistake.key)} {mistake.said}.{hint}"
+        hint = _hint(layers, mistake).replace(SEE, "").strip()
+        yield f"  {file}{dotted(mistake.key)} {mistake.said}. {hint}".rstrip()
+
+
+def _hint(layers: Layers, mistake: Mistake) -> str:
+    """What to do about it; what the program itself has written, nobody knows by heart."""
+    if layers.file_of(mistake.key) == layers.config_file or not layers.is_stored:
+        return mistake.hint
+    return f"{mistake.hint} Or run: tickertape config unset {dotted(mistake.key)}"
 
 
 # --- back to TOML -----------------------------------------------------------------------------
