@@ -274,6 +274,52 @@ async def test_a_whole_response_that_failed_says_why(
     assert "The model broke." in end.error.message
 
 
+# --- servers that give the same call ids in every round -------------------------------------
+
+
+async def test_calls_of_later_rounds_are_told_apart(
+    peer: ResponsesPeer, talk: Conversation, provider_of: Maker
+) -> None:
+    peer.script = [*thinking(CALL), *thinking(CALL), *thinking(CALL), Say(("done",)), End()]
+    asked = talk.say("go")
+    async with talk.provider.open(asked) as session:
+        first = await talk.turn(session, NewMessages())
+        second = await talk.turn(session, talk.results(first))
+        talk.results(second)
+        kept = session.continuation
+    again = replace(asked, history=talk.transcript.history(), continuation=kept)
+    async with provider_of().open(again) as session:
+        third = await talk.turn(session, NewMessages())
+        await talk.turn(session, talk.results(third))
+    ids = [end.needs[0].call_id for end in (first, second, third)]
+    assert ids[0] == "call_9"
+    assert len(set(ids)) == 3
+    sent = peer.bodies[-1]["input"][1:]
+    assert [item["call_id"] for item in sent] == [each for each in ids for _ in range(2)]
+    assert len(talk.transcript.calls) == 3
+
+
+async def test_a_server_with_state_knows_its_calls_by_its_own_ids(
+    peer: ResponsesPeer, stateful: Conversation, provider_of: Maker
+) -> None:
+    peer.script = [*thinking(CALL), *thinking(CALL), Say(("done",)), End()]
+    asked = stateful.say("go")
+    async with stateful.provider.open(asked) as session:
+        first = await stateful.turn(session, NewMessages())
+        second = await stateful.turn(session, stateful.results(first))
+        kept = json.loads(json.dumps(session.continuation))
+    assert first.needs[0].call_id != second.needs[0].call_id
+    told = {"id": kept["response_id"], "status": "completed", "output": [CALL]}
+    peer.intercept = once(f"GET /v1/responses/{kept['response_id']}", Reply.json(told))
+    again = replace(asked, history=stateful.transcript.history(), continuation=kept)
+    async with provider_of(stateful=True).open(again) as session:
+        resumed = await stateful.turn(session, Resume())
+        assert resumed.needs == second.needs
+        end = await stateful.turn(session, stateful.results(resumed))
+    assert end.outcome is Outcome.COMPLETED
+    assert [body["input"][0]["call_id"] for body in peer.bodies[1:]] == ["call_9", "call_9"]
+
+
 # --- options of later rounds ----------------------------------------------------------------
 
 

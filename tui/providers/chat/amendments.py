@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tui.core.errors import ProviderError
 from tui.core.models import JsonObject
-from tui.providers.chat.request import short_id
+from tui.providers.call_ids import short_id
 
 _REFUSALS = (400, 422)
 

@@ -16,7 +16,8 @@ from tui.core.models import (
     PartKind,
     ToolRef,
 )
-from tui.providers.chat.request import CUSTOM, encode_call, encode_custom_call, short_id
+from tui.providers.call_ids import unique_id
+from tui.providers.chat.request import CUSTOM, encode_call, encode_custom_call
 from tui.providers.fields import Joiner, obj, parse_object, position, raw_text, text
 
 LEGACY = "function_call"
@@ -155,10 +156,7 @@ class CallsDecoder:
         index = self._open_part(events)
         call.part_id = f"{self._message_id}:{index}"
         call.name = call.name or "unknown"
-        call.call_id = call.said_id
-        if not call.call_id or call.call_id in self._used:
-            call.call_id = short_id(call.part_id)
-        self._used.add(call.call_id)
+        call.call_id = unique_id(call.said_id, call.part_id, self._used)
         events.append(
             PartStarted(
                 message_id=self._message_id,

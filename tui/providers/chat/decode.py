@@ -11,8 +11,9 @@ from tui.core.events import (
     UnknownEvent,
     UsageReported,
 )
-from tui.core.models import CallId, HistoryMessage, JsonObject, MessageId, Outcome, RunId, Usage
+from tui.core.models import HistoryMessage, JsonObject, MessageId, Outcome, RunId, Usage
 from tui.providers import words
+from tui.providers.call_ids import used_ids
 from tui.providers.chat.round import Round
 from tui.providers.chat.usage import decode_usage
 from tui.providers.fields import obj, objects, parse_object, position, text
@@ -35,7 +36,7 @@ class ChatDecoder:
 
     def __init__(self, run_id: RunId, history: Iterable[HistoryMessage] = ()) -> None:
         earlier = [message for message in history if message.id.startswith(f"{run_id}:")]
-        self._used: set[CallId] = {call.call_id for each in earlier for call in each.calls}
+        self._used = used_ids(earlier, run_id)
         self._run_id = run_id
         self._rounds = len(earlier)
         self._before = self._usage = Usage()

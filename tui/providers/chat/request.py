@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from tui.core.models import (
 )
 from tui.core.ports import RunRequest
 from tui.core.settings import Profile
+from tui.providers.call_ids import short_id
 from tui.providers.fields import obj, objects, parse_object, text, well_formed
 from tui.providers.kept import NOTHING_KEPT, KeptItems
 from tui.providers.options import options_of
@@ -193,11 +193,6 @@ def _name(name: str) -> str:
 def _call_id(call_id: str) -> str:
     """Ids of other protocols can be longer than this one allows."""
     return call_id if len(call_id) <= _MAX_CALL_ID else short_id(call_id)
-
-
-def short_id(seed: str) -> str:
-    """Nine characters that depend on ``seed`` alone: the one form that every server takes."""
-    return hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=5).hexdigest()[:9]
 
 
 def _first(*values: str | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from tui.core.events import (
     ProviderEvent,
     RunStatusChanged,
@@ -9,8 +11,9 @@ from tui.core.events import (
     UnknownEvent,
     UsageReported,
 )
-from tui.core.models import JsonObject, Outcome, RunId, Usage
+from tui.core.models import CallId, HistoryMessage, JsonObject, Outcome, RunId, Usage
 from tui.providers import words
+from tui.providers.call_ids import used_ids
 from tui.providers.fields import count, obj, objects, parse_object, text
 from tui.providers.responses.channels import CHANNELS
 from tui.providers.responses.parts import ResponseParts
@@ -36,15 +39,23 @@ class ResponsesDecoder:
 
     ``round`` counts the responses that showed something, from the number given. ``response_id`` is
     the newest response's, ``sequence`` the number of its last event, ``status`` as last seen.
-    ``spent`` is what responses before those of this decoder used.
+    ``spent`` is what responses before those of this decoder used, ``history`` is the run's.
     """
 
-    def __init__(self, run_id: RunId, first_round: int = 1, *, spent: Usage | None = None) -> None:
+    def __init__(
+        self,
+        run_id: RunId,
+        first_round: int = 1,
+        *,
+        spent: Usage | None = None,
+        history: Iterable[HistoryMessage] = (),
+    ) -> None:
         self.round = first_round
         self.response_id = ""
         self.status = ""
         self.sequence: int | None = None
         self._run_id = run_id
+        self._call_ids = used_ids(history, run_id, newest=f"{run_id}:{first_round}")
         self._parts = self._new_parts()
         self._usages: dict[str, Usage] = {"": spent or Usage()}
         self._end: TurnFinished | None = None
@@ -75,6 +86,11 @@ class ResponsesDecoder:
     def output(self) -> list[JsonObject]:
         """The finished items of the newest response, as they came."""
         return self._parts.wires
+
+    @property
+    def said_ids(self) -> Mapping[CallId, CallId]:
+        """What the server calls the newest response's calls, by the ids that we know them by."""
+        return self._parts.said_ids
 
     @property
     def shown(self) -> bool:
@@ -121,7 +137,7 @@ class ResponsesDecoder:
         return end
 
     def _new_parts(self) -> ResponseParts:
-        return ResponseParts(f"{self._run_id}:{self.round}")
+        return ResponseParts(f"{self._run_id}:{self.round}", self._call_ids)
 
     def _unreadable(self, name: str, data: str, *, terminated: bool) -> list[ProviderEvent]:
         if not terminated:

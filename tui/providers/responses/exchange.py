@@ -39,7 +39,9 @@ class StatelessExchange:
         self._api = api
         self._request = request
         self._profile = profile
-        self._decoder = ResponsesDecoder(request.run_id, first_round(request))
+        self._decoder = ResponsesDecoder(
+            request.run_id, first_round(request), history=request.history
+        )
         self._begun = has_begun(request)
         self._kept = Kept(request)
         self._input = encode_history(request.history, profile, self._kept.items)

@@ -6,6 +6,8 @@ gives the same parts.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tui.core.events import (
     AnnotationAdded,
     ArgumentsDelta,
@@ -18,7 +20,8 @@ from tui.core.events import (
     ToolStatusChanged,
     UnknownEvent,
 )
-from tui.core.models import JsonObject, MessageId, Need, PartFinal, PartKind
+from tui.core.models import CallId, JsonObject, MessageId, Need, PartFinal, PartKind, ToolRef
+from tui.providers.call_ids import unique_id
 from tui.providers.fields import obj, objects, raw_text, text, well_formed
 from tui.providers.responses.channels import CHANNELS, Channel
 from tui.providers.responses.items import (
@@ -40,17 +43,21 @@ from tui.providers.responses.known import Item, KnownItems, Part
 from tui.providers.responses.pieces import Pieces
 
 _WIDTH = 100  # room for the parts of an item in the order of a message
-
-
 _NOT_RUN = "The provider does not run this tool itself, and Tickertape cannot either."
 _CONTENT = {"output_text": PartKind.TEXT, "text": PartKind.TEXT, "refusal": PartKind.REFUSAL}
 
 
 class ResponseParts:
-    """State of one response. Each method turns one wire object into events."""
+    """State of one response. Each method turns one wire object into events.
 
-    def __init__(self, message_id: MessageId) -> None:
+    ``used`` holds the call ids of the run: some servers give the same ones in every round.
+    ``said_ids`` are the server's own for those that were given another.
+    """
+
+    def __init__(self, message_id: MessageId, used: set[CallId]) -> None:
         self.message_id = message_id
+        self.said_ids: dict[CallId, CallId] = {}
+        self._used = used
         self.started = False
         self._known = KnownItems()
         self._events: list[ProviderEvent] = []
@@ -167,11 +174,19 @@ class ResponseParts:
         separator = "\n" if item.type == "shell_call" else ""
         part = self._slot(item, 0, PartKind.TOOL_CALL, separator)
         if part.tool is None:
-            part.tool = tool_of(item.wire, part.id)
-            if item.type in (FUNCTION, CUSTOM):  # what is sent back has to name it
-                item.wire["call_id"] = part.tool.call_id
+            part.tool = self._tool(item, part)
         self._start(part)
         return part
+
+    def _tool(self, item: Item, part: Part) -> ToolRef:
+        tool = tool_of(item.wire, part.id)
+        if item.type == APPROVAL:  # answered by the id that the server gave it
+            return tool
+        call_id = unique_id(tool.call_id, part.id, self._used)
+        if item.type in (FUNCTION, CUSTOM):
+            self.said_ids[call_id] = tool.call_id
+            item.wire["call_id"] = call_id  # what is sent back has to name it
+        return replace(tool, call_id=call_id)
 
     def _start(self, part: Part) -> None:
         # A call whose name has not come yet has to wait for it.

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
-from tui.core.models import HistoryCall, HistoryMessage, JsonObject, Role, ToolOrigin, ToolSpec
+from tui.core.models import (
+    CallId,
+    HistoryCall,
+    HistoryMessage,
+    JsonObject,
+    Role,
+    ToolOrigin,
+    ToolSpec,
+)
 from tui.core.ports import RunRequest, ToolResult
 from tui.core.settings import Profile
 from tui.providers.fields import obj, parse_object, raw_text, text, well_formed
@@ -75,8 +84,15 @@ def encode_history(
     return well_formed(encoded)  # type: ignore[no-any-return]  # it keeps the shape
 
 
-def encode_results(results: Iterable[ToolResult], wires: Sequence[JsonObject]) -> list[JsonObject]:
-    """What answers the calls and approval requests among ``wires``."""
+def encode_results(
+    results: Iterable[ToolResult],
+    wires: Sequence[JsonObject],
+    said_ids: Mapping[CallId, CallId] = MappingProxyType({}),
+) -> list[JsonObject]:
+    """What answers the calls and approval requests among ``wires``.
+
+    ``said_ids``: a server that has the calls itself knows them by these.
+    """
     types = _types(wires)
     encoded = []
     for result in results:
@@ -87,7 +103,8 @@ def encode_results(results: Iterable[ToolResult], wires: Sequence[JsonObject]) -
             encoded.append(_approval(result.call_id, approved, reason))
         else:
             custom = types.get(result.call_id) == CUSTOM
-            encoded.append(_call_output(result.call_id, result.output.text, custom=custom))
+            call_id = said_ids.get(result.call_id, result.call_id)
+            encoded.append(_call_output(call_id, result.output.text, custom=custom))
     return encoded
 
 

@@ -60,7 +60,9 @@ class StatefulSession:
         mine = text(before, "run") == request.run_id
         round_ = count(before, "round") if mine else first_round(request)
         spent = _decode_spent(obj(before, "spent")) if mine else None
-        self._decoder = ResponsesDecoder(request.run_id, round_ or 1, spent=spent)
+        self._decoder = ResponsesDecoder(
+            request.run_id, round_ or 1, spent=spent, history=request.history
+        )
         self._decoder.response_id = text(before, "response_id") if mine else ""
         self._reader = StreamReader(api.transport, self._decoder)
         self._begun = has_begun(request)
@@ -135,7 +137,8 @@ class StatefulSession:
         if given.options is not None:
             self._request = replace(self._request, options=given.options)
         waiting = self._decoder.response_id
-        results = encode_results(given.results, self._decoder.output)
+        decoder = self._decoder
+        results = encode_results(given.results, decoder.output, decoder.said_ids)
         try:
             async with contextlib.aclosing(self._ask(results, waiting)) as signals:
                 async for signal in signals:
