@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
 from tests.engine.world import World
-from tests.fakes.provider import Turn, called, said
+from tests.fakes.provider import Pause, Turn, called, said
 from tests.fakes.toolset import Always
 from tui.core import events as e
 from tui.core.errors import ProviderError
@@ -55,6 +56,21 @@ async def test_an_interrupted_run_goes_on_in_its_own_branch_whichever_is_shown()
     assert [message.id for message in transcript.path()] == ["u1", "r2:1", "r2:2"]
     history = world.provider.requests[-1].history
     assert [message.id for message in history] == ["u1", "r2:1"]
+
+
+async def test_a_run_that_had_said_nothing_goes_on_without_the_answer_that_is_shown() -> None:
+    silent: Turn = [Pause(asyncio.Event())]
+    old = _stateless(said("first", message="m1"), silent)
+    await old.ask("question")
+    await old.conversations.retry(RetryRun(thread_id="t", of="r1", run_id="r2"))
+    await old.provider.paused.wait()
+    await old.killed()
+    world = _stateless(said("second", message="r2:1"), store=old.store)
+    await world.conversations.select("t", "m1")
+    await world.conversations.resume("t")
+    await world.finished("r2")
+    assert [message.id for message in world.provider.requests[-1].history] == ["u1"]
+    assert [message.id for message in (await world.transcript()).path()] == ["u1", "r2:1"]
 
 
 # --- servers that hang up ------------------------------------------------------------------------

@@ -222,8 +222,7 @@ class EngineConversations:
 
     async def _resume(self, log: ThreadLog, run: Run) -> None:
         profile = self._providers.profile(run.profile)
-        transcript = log.transcript
-        if run.tail_id not in {message.id for message in transcript.path()}:
+        if log.transcript.leaf_id != run.tail_id:
             # Another answer is shown; what goes out, and what comes, belongs to this branch.
             log.append(e.LeafSelected(message_id=run.tail_id))
         await self._runs.resume(log, run, profile)

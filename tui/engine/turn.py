@@ -158,7 +158,8 @@ class Turns:
 
     def _may_be_repeated(self, end: e.TurnFinished) -> bool:
         """Nothing came, so nothing is lost; but a server that was silent will be so again."""
-        return self.wire is None and (end.error is None or end.error.code != _TIMED_OUT)
+        came = self.shown or self.wire is not None
+        return not came and (end.error is None or end.error.code != _TIMED_OUT)
 
     def _costs_only_tokens(self, error: ProviderError) -> bool:
         """Whether asking again can do no harm: a server without memory keeps nothing twice."""
