@@ -54,3 +54,13 @@ def test_a_short_one_is_found_as_it_is_and_no_more() -> None:
 def test_words_in_the_place_of_a_key_are_no_secrets() -> None:
     assert not is_secret("lm-studio")
     assert is_secret("k3y-of-8x")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["development-key-0001", "Production_master_2026", "localhost1234567890", "not needed here"],
+)
+def test_a_key_made_of_words_does_not_take_the_words_away(key: str) -> None:
+    said = "In development, not in Production, at localhost; not needed."
+    assert redacted(said, key) == said
+    assert redacted(f"It is {key}, then", key) == "It is #, then"

@@ -13,6 +13,8 @@ _LEAST = 8
 _SURELY = 16
 # All keys of a kind begin alike (sk-proj-, gsk_, xai-); only what comes behind that is secret.
 _KIND = re.compile(r"[A-Za-z]{1,8}[-_](?:[a-z]{1,8}\d{0,2}[-_]){0,2}")
+# Nor is a word, with which people let the keys of their own servers begin.
+_WORD = re.compile(r"[A-Za-z][a-z]{3,}(?![A-Za-z])")
 _TELLING = 5
 _SHOWN = 8
 # Servers that quote a key show how it begins, then stars, then how it ends.
@@ -51,8 +53,8 @@ def _spellings(secret: str) -> dict[str, str]:
 
 def _beginning(secret: str) -> str:
     """What shows which key it is, even when the rest is cut off."""
-    kind = _KIND.match(secret)
-    return secret[: max(_SHOWN, (kind.end() if kind else 0) + _TELLING)]
+    known = max(found.end() if (found := each.match(secret)) else 0 for each in (_KIND, _WORD))
+    return secret[: max(_SHOWN, known + _TELLING)]
 
 
 def _in_base64(secret: bytes) -> set[str]:
