@@ -24,7 +24,7 @@ from tests.providers.http_peer import HttpPeer, Reply, Request
 from tests.providers.responses_peer import ResponsesPeer
 
 CERTIFICATES = Path(__file__).parents[1] / "providers"
-CALL = Calls((("calculate", ('{"expression": "17*23"}',)),))
+CALL = Calls((("get_time", ('{"city": "Paris"}',)),))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ async def working(protocol: str = "chat", more: str = "") -> AsyncIterator[Any]:
 
     async def script(request: Request) -> None:
         if request.method == "POST":
-            offered = b'"calculate"' in request.raw or b"17*23" in request.raw
+            offered = b'"get_time"' in request.raw or b"time is it" in request.raw
             peer.script = [CALL] if offered else [Say(("OK",)), End()]
 
     peer.intercept = script

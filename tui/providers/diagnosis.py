@@ -26,16 +26,18 @@ CheckState: TypeAlias = Literal["ok", "failed", "not checked"]
 
 # The fewest that every server takes; the Assistants API wants more, so it is not told.
 _FEW_TOKENS = 16
+# What no model knows by itself, so that it has a reason to call.
 _TOOL = ToolSpec(
-    name="calculate",
-    description="Works out an arithmetic expression.",
+    name="get_time",
+    description="Tells what time it is in a city.",
     parameters={
         "type": "object",
-        "properties": {"expression": {"type": "string"}},
-        "required": ["expression"],
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
         "additionalProperties": False,
     },
 )
+_QUESTION = "What time is it in Paris?"
 # A small model on a slow machine may think about a call for minutes.
 _TOOL_SECONDS = 15.0
 _LISTED = 3
@@ -170,14 +172,13 @@ class Diagnosis:
     async def _tools(self) -> str:
         if not self._profile.tools:
             raise _NotChecked("the profile says tools = false")
-        question = f"What is 17*23? Call {_TOOL.name} to find out."
         options = {"tool_choice": "required"}
         try:
             async with asyncio.timeout(_TOOL_SECONDS):
-                found = await self._asked(question, (_TOOL,), options, _is_call)
+                found = await self._asked(_QUESTION, (_TOOL,), options, _is_call)
         except TimeoutError:
             raise _NotChecked(
-                f"a tool was offered; too slow to tell: no call within {_TOOL_SECONDS:g} s"
+                f"a tool was offered, and the model did not call it within {_TOOL_SECONDS:g} s"
             ) from None
         if isinstance(found, e.TurnFinished):
             raise _NotChecked("a tool was offered, and the model answered without it")
