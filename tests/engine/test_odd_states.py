@@ -36,6 +36,17 @@ def _stateless(*turns: Turn, **more: object) -> World:
     return World(*turns, stateful=False, **more)  # type: ignore[arg-type]  # passed on as given
 
 
+def _asks_to_approve(name: str) -> Turn:
+    """The provider wants to run a tool of its own."""
+    tool = ToolRef(name=name, call_id="a1", origin=ToolOrigin.REMOTE_MCP, server="docs")
+    need = Need(call_id="a1", name=name, arguments="{}", approval=True)
+    return [
+        e.MessageStarted(message_id="s1"),
+        e.PartStarted(message_id="s1", part_id="s1:0", index=0, kind=PartKind.TOOL_CALL, tool=tool),
+        e.TurnFinished(outcome=Outcome.REQUIRES_ACTION, needs=(need,)),
+    ]
+
+
 # --- another branch is shown ---------------------------------------------------------------------
 
 
@@ -86,6 +97,40 @@ async def test_a_server_that_hangs_up_is_asked_no_more_often_than_the_settings_s
     assert len(world.provider.given) == 3
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ProviderError("It broke.", code="connection_lost", retryable=True, sent=True),
+        e.TurnFinished(outcome=Outcome.DISCONNECTED),
+    ],
+)
+async def test_an_approval_whose_reply_was_lost_is_not_sent_once_more(
+    broken: ProviderError | e.TurnFinished, interrupted: bool
+) -> None:
+    """The server may have begun to run what was approved."""
+    asking = _asks_to_approve("delete")
+    turns = (asking,) if interrupted else (asking, [broken], said("never"))
+    world = _stateless(*turns, policy=Always(Ask()))
+    run_id = await world.send()
+    await world.until(run_id, RunState.WAITING)
+    if interrupted:
+        await world.killed()
+        world = _stateless([broken], said("never"), store=world.store, policy=Always(Ask()))
+    await world.conversations.decide("t", run_id, "a1", _YES)
+    assert (await world.finished(run_id)).outcome is Outcome.DISCONNECTED
+    assert len(world.provider.turns) == 1
+
+
+async def test_a_refusal_whose_reply_was_lost_can_be_sent_once_more() -> None:
+    lost = ProviderError(
+        "It broke.", code="connection_lost", retryable=True, sent=True, retry_after=0.0
+    )
+    no = Decision(approved=False, by="policy")
+    world = _stateless(_asks_to_approve("delete"), [lost], said("done"), policy=Always(no))
+    assert (await world.ask()).outcome is Outcome.COMPLETED
+
+
 # --- names ---------------------------------------------------------------------------------------
 
 
@@ -102,15 +147,8 @@ class _Sees:
 
 async def test_a_remote_tool_with_the_name_of_one_of_ours_is_not_taken_for_it() -> None:
     """Else it would run without a question when ours only reads."""
-    tool = ToolRef(name="echo", call_id="a1", origin=ToolOrigin.REMOTE_MCP, server="docs")
-    need = Need(call_id="a1", name="echo", arguments="{}", approval=True)
-    asking: Turn = [
-        e.MessageStarted(message_id="s1"),
-        e.PartStarted(message_id="s1", part_id="s1:0", index=0, kind=PartKind.TOOL_CALL, tool=tool),
-        e.TurnFinished(outcome=Outcome.REQUIRES_ACTION, needs=(need,)),
-    ]
     policy = _Sees()
-    world = _stateless(asking, said("done"), policy=policy)
+    world = _stateless(_asks_to_approve("echo"), said("done"), policy=policy)
     await world.ask()
     assert policy.specs == [None]
 

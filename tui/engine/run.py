@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tui.core import events as e
 from tui.core.errors import ProviderError, StoreError, TickertapeError
-from tui.core.models import Outcome, Problem
+from tui.core.models import Need, Outcome, Problem
 from tui.core.ports import (
     ApprovalPolicy,
     NewMessages,
@@ -21,6 +21,7 @@ from tui.core.ports import (
     Resume,
     RunRequest,
     RunSession,
+    ToolResult,
     ToolResults,
     Toolset,
     TurnInput,
@@ -225,12 +226,18 @@ class RunLoop:
             if stop := self._cannot_go_on(end):
                 await self._cancel_remote(session)
                 return stop
-            results = await runner.run(end.needs)
+            results = await self._answered(runner, end.needs)
             call_ids = tuple(result.call_id for result in results)
             self.recorder.emit(e.OutputsSubmitted(call_ids=call_ids), turn=self._turns.round)
             await self.recorder.barrier()
             given = ToolResults(results=results)
             self._turns.round += 1
+
+    async def _answered(self, runner: CallRunner, needs: Sequence[Need]) -> tuple[ToolResult, ...]:
+        results = await runner.run(needs)
+        decisions = [result.decision for result in results if result.decision is not None]
+        self._turns.once = any(decision.approved for decision in decisions)
+        return results
 
     def _cannot_go_on(self, end: e.TurnFinished) -> e.TurnFinished | None:
         if not end.needs:
@@ -275,7 +282,7 @@ class RunLoop:
         if not record.needs:
             lost = _GONE if self._stateful else _NOWHERE
             return e.TurnFinished(outcome=Outcome.DISCONNECTED, error=lost)
-        await runner.run(record.needs)
+        await self._answered(runner, record.needs)
         raise self._lost()
 
     async def _outputs_refused(self, session: RunSession, end: e.TurnFinished) -> None:

@@ -73,7 +73,8 @@ class Turns:
     ``resumable``: the server can be asked what became of a run. ``usage`` is what the run has used
     so far, ``usage_before`` of that before this session. ``told_window`` is how many tokens the
     model takes, once the server complained. ``refused``: the last request gave no stream, however
-    often it was sent; ``shown``: something of its answer was.
+    often it was sent; ``shown``: something of its answer was. ``once``: the next request makes the
+    server run what was approved, so it must not arrive twice.
     """
 
     recorder: Recorder
@@ -88,6 +89,7 @@ class Turns:
     wire_events: int = 0
     refused: bool = False
     shown: bool = False
+    once: bool = False
 
     def go_on(self, *, wire_events: int, usage: Usage) -> None:
         """The first session of this process follows others, of processes that are gone."""
@@ -159,11 +161,11 @@ class Turns:
     def _may_be_repeated(self, end: e.TurnFinished) -> bool:
         """Nothing came, so nothing is lost; but a server that was silent will be so again."""
         came = self.shown or self.wire is not None
-        return not came and (end.error is None or end.error.code != _TIMED_OUT)
+        return not (came or self.once) and (end.error is None or end.error.code != _TIMED_OUT)
 
     def _costs_only_tokens(self, error: ProviderError) -> bool:
         """Whether asking again can do no harm: a server without memory keeps nothing twice."""
-        return not self.resumable and error.code != _TIMED_OUT
+        return not (self.resumable or self.once) and error.code != _TIMED_OUT
 
     def _retry_delay(self, error: ProviderError, attempt: int, *, repeatable: bool) -> float | None:
         """Seconds to wait before trying again, or None when there is no point."""
