@@ -14,7 +14,7 @@ from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
 from tui.core.models import JsonObject, PartFinal, PartKind, ToolOrigin, Usage
 from tui.core.settings import Price
-from tui.ui.chat.sources import Source, sources, sources_text
+from tui.ui.chat.sources import Source, sources
 from tui.ui.cost import cost_text
 from tui.ui.leaving import Leaving
 
@@ -72,11 +72,11 @@ def test_each_kind_of_annotation_names_its_source(annotation: JsonObject, source
     assert sources([annotation]) == [source]
 
 
-def test_sources_are_numbered_once_each() -> None:
+def test_sources_are_told_once_each() -> None:
     file = {"type": "file_citation", "filename": "notes.md"}
     later = {**_PAGE, "start_index": 40}
-    told = sources_text([_PAGE, file, later, {"type": "odd"}, {"type": "url_citation"}])
-    assert str(told) == "[1] A page  https://example.org/a\n[2] notes.md"
+    told = sources([_PAGE, file, later, {"type": "odd"}, {"type": "url_citation"}])
+    assert [source.label for source in told] == ["A page  https://example.org/a", "notes.md"]
 
 
 _JSON = st.recursive(

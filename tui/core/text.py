@@ -6,9 +6,10 @@ from __future__ import annotations
 class GrowingText:
     """An append-only text; pieces are joined only when someone reads the whole."""
 
-    __slots__ = ("_length", "_pieces")
+    __slots__ = ("_length", "_pieces", "replaced")
 
     def __init__(self, text: str = "") -> None:
+        self.replaced = 0  # how often what was there became something else
         self._pieces: list[str] = [text] if text else []
         self._length = len(text)
 
@@ -22,6 +23,18 @@ class GrowingText:
         """Drop everything and hold ``text``."""
         self._pieces = [text] if text else []
         self._length = len(text)
+        self.replaced += 1
+
+    def since(self, start: int) -> str:
+        """What stands behind the first ``start`` characters; as cheap as it is short."""
+        missing = self._length - start
+        newest: list[str] = []
+        for piece in reversed(self._pieces):
+            if missing <= 0:
+                break
+            newest.append(piece[-missing:] if len(piece) > missing else piece)
+            missing -= len(piece)
+        return "".join(reversed(newest))
 
     def __str__(self) -> str:
         if len(self._pieces) > 1:

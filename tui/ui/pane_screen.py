@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual import events, on
 from textual.widget import Widget
 
-from tui.ui.chat.parts import ToolLine
+from tui.ui.chat.log import ChatLog
 from tui.ui.inspector.lines import LineWidget
 from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, Side, focus_into
@@ -82,8 +82,8 @@ class PaneScreen(ThreadScreen):
 
     # --- inspector -------------------------------------------------------------------------
 
-    @on(ToolLine.Selected)
-    def _tool_selected(self, event: ToolLine.Selected) -> None:
+    @on(ChatLog.CallSelected)
+    def _tool_selected(self, event: ChatLog.CallSelected) -> None:
         event.stop()
         self._open_inspector()
         self._inspector.select_call(event.call_id)

@@ -337,6 +337,6 @@ class ThreadScreen(LayoutScreen):
 
 def _warm_up() -> None:
     """Import and exercise what the first answer needs; runs in a thread after the first frame."""
-    from tui.ui.chat.markdown import warm
+    from tui.ui.markdown import warm
 
     warm()

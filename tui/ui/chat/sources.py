@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from textual.content import Content
-from textual.style import Style
-
 from tui.core.models import JsonObject
 from tui.core.sanitise import safe_link
 from tui.ui import wording
@@ -31,15 +28,6 @@ def sources(annotations: Iterable[JsonObject]) -> list[Source]:
         if (source := _source(annotation)) is not None:
             found[source] = None
     return list(found)
-
-
-def sources_text(annotations: Iterable[JsonObject]) -> Content:
-    """The sources, a line each, numbered from 1; links only where they may be followed."""
-    lines = [
-        Content.assemble(f"[{number}] ", (label, Style(link=link) if link else ""))
-        for number, (label, link) in enumerate(sources(annotations), 1)
-    ]
-    return Content("\n").join(lines)
 
 
 def _source(annotation: JsonObject) -> Source | None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,16 +18,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.core import events as e
-from tui.core.models import CallId, MessageId, PartId, RunId, WireEvent
+from tui.core.models import MessageId, PartId, RunId, WireEvent
 from tui.core.services import LogEntry
+from tui.core.thread import Part
 from tui.core.transcript import Transcript
-from tui.ui import wording
-from tui.ui.chat.entries import MessageRow, Row, RuleRow, RunRow, rows, same
+from tui.ui.chat.entries import MessageRow, Row, RuleRow, RunRow, rows
 from tui.ui.chat.log import ChatLog
-from tui.ui.chat.message import MessageView, Rule, RunView
-
-# Markdown of Textual is some forty widgets a message: a long thread is mounted from its end.
-FIRST_ROWS = 40
+from tui.ui.chat.row_lines import MessageLines, OutcomeLines, RowLines, RuleLines
 
 _OF_PART = (
     e.TextDelta,
@@ -66,28 +62,22 @@ class ChatView(Vertical):
     def __init__(self) -> None:
         super().__init__(id="chat")
         self._transcript = Transcript("")
-        self._rows: list[Row] = []
-        self._hidden = 0
-        self._widgets: dict[Row, Widget] = {}
-        self._messages: dict[MessageId, MessageView] = {}
-        self._dirty_parts: dict[PartId, None] = {}
-        self._dirty_calls: dict[tuple[RunId, CallId], None] = {}
-        self._dirty_runs: set[RunId] = set()
+        self._rows_of_runs: dict[RunId, RunRow] = {}
+        self._rows_of_messages: dict[MessageId, MessageRow] = {}
+        self._dirty: dict[Row, None] = {}
         self._tries_at: dict[RunId, float] = {}
         self._restructured = False
         self._unfolded = False
+        self._turned: set[PartId] = set()  # folded or not, other than all the rest
+        self._notice: Widget | None = None
         self._unseen = False
-        self._empty: Widget | None = None
-        self._older = Static(id="older", markup=False)
-        self._log = ChatLog(self._older)
+        self._log = ChatLog(self._make, self._guess)
         self._below = Static("↓ New below, End returns", id="below", markup=False)
 
     def compose(self) -> ComposeResult:
-        """The scrolling log, and the mark that there is more below."""
-        self._older.display = False
+        """The conversation, and the mark that there is more below."""
         self._below.display = False
-        with self._log:
-            yield self._older
+        yield self._log
         yield self._below
 
     # --- the seam --------------------------------------------------------------------------
@@ -104,32 +94,24 @@ class ChatView(Vertical):
 
     def show(self, transcript: Transcript, empty: Widget | None = None) -> None:
         """Start over with this transcript; ``empty`` is shown while it has no messages."""
-        self._start_over(transcript, empty, FIRST_ROWS)
-        self._log.action_follow()
-
-    def show_again(self, transcript: Transcript, empty: Widget | None = None) -> None:
-        """The same for what became of the same thread: the reader stays at their place."""
-        place = self._log.place
-        before = [] if place is None else [r for r, w in self._widgets.items() if w is place.child]
-        above = self._rows.index(before[0]) if before else 0
-        self._start_over(transcript, empty, max(FIRST_ROWS, len(self._rows) - above))
-        after = [w for r, w in self._widgets.items() if before and same(r, before[0])]
-        if place is not None and after:
-            self._log.stay(replace(place, child=after[0]))
-        else:
-            self._log.action_follow()
-
-    def _start_over(self, transcript: Transcript, empty: Widget | None, shown: int) -> None:
-        self._transcript = transcript
-        self._clear()
-        self._rows = rows(transcript)
-        self._hidden = max(0, len(self._rows) - shown)
-        self._log.mount(*(self._build(row) for row in self._rows[self._hidden :]))
-        self._show_older_line()
-        if empty is not None and not self._rows:
-            self._empty = empty
-            self._log.mount(empty)
+        self._log.column.begin(self._start_over(transcript))
+        self._put_notice(None if self._log.column.rows else empty)
+        self._log.repaint()
         self._set_unseen(False)
+
+    def show_again(self, transcript: Transcript, empty: Widget) -> None:
+        """The same for another transcript of the same thread: the reader stays at their place."""
+        self._log.column.restart(self._start_over(transcript))
+        self._put_notice(None if self._log.column.rows else empty)
+        self._log.repaint()
+
+    def _start_over(self, transcript: Transcript) -> list[Row]:
+        self._transcript = transcript
+        self._dirty.clear()
+        self._tries_at.clear()
+        self._turned.clear()
+        self._restructured = False
+        return self._list()
 
     def set_title(self, title: str) -> None:
         """Name the thread above its messages; ``title`` is safe text."""
@@ -138,8 +120,7 @@ class ChatView(Vertical):
 
     async def show_notice(self, notice: Widget) -> None:
         """Show this instead of a conversation."""
-        await self._log.remove_children()
-        await self._log.mount(notice)
+        self._put_notice(notice)
 
     def apply(self, item: LogEntry) -> None:
         """Note what an item changed; the transcript has it already."""
@@ -149,43 +130,45 @@ class ChatView(Vertical):
         if isinstance(event, _OF_STRUCTURE):
             self._restructured = True
         elif isinstance(event, _OF_PART):
-            self._dirty_parts[event.part_id] = None
+            self._note_part(event.part_id)
         elif isinstance(event, _OF_CALL) and item.run is not None:
-            self._dirty_calls[item.run, event.call_id] = None
+            call = self._transcript.calls.get((item.run, event.call_id))
+            self._note_part("" if call is None else call.part_id)
         elif isinstance(event, _OF_EVERYTHING) and item.run is not None:
-            self._note_run_calls(item.run)
+            self._note_messages(item.run)
         if isinstance(event, e.RetryScheduled) and item.run is not None:
             self._tries_at[item.run] = item.at + event.delay
         if isinstance(event, e.RunStarted):  # another one is the newest now
-            self._dirty_runs.update(row.run_id for row in self._rows if isinstance(row, RunRow))
-        if item.run is not None:
-            self._dirty_runs.add(item.run)
+            self._dirty.update(dict.fromkeys(self._rows_of_runs.values()))
+        if item.run in self._rows_of_runs:
+            self._dirty[self._rows_of_runs[item.run]] = None
 
     def tick(self, now: float) -> None:
         """The clock moved on; ``now`` is in seconds since the epoch."""
         for run_id, at in list(self._tries_at.items()):
-            run, view = self._transcript.runs.get(run_id), self._run_view(run_id)
+            run, row = self._transcript.runs.get(run_id), self._rows_of_runs.get(run_id)
             if run is None or run.retry is None:
                 del self._tries_at[run_id]
-            elif view is not None:
-                view.count_down(at - now)
+                continue
+            lines = None if row is None else self._log.column.lines_of(row)
+            if row is not None and isinstance(lines, OutcomeLines):
+                lines.wait = max(0.0, at - now)
+                self._log.column.changed(row)
+                self._log.repaint()
 
     def flush(self) -> None:
         """Draw what changed since the last frame."""
-        if not (self._restructured or self._dirty_parts or self._dirty_calls or self._dirty_runs):
+        if not (self._restructured or self._dirty):
             return
         if self._restructured:
-            self._restructure()
-        for part_id in self._dirty_parts:
-            self._sync_part(part_id)
-        for key in self._dirty_calls:
-            self._sync_call(key)
-        for run_id in self._dirty_runs:
-            self._sync_run(run_id)
-        self._dirty_parts.clear()
-        self._dirty_calls.clear()
-        self._dirty_runs.clear()
+            self._log.column.change(self._list())
+            if self._log.column.rows:
+                self._put_notice(None)
+        for row in self._dirty:
+            self._log.column.changed(row)
+        self._dirty.clear()
         self._restructured = False
+        self._log.repaint()
         if not self.following:
             self._set_unseen(True)
 
@@ -199,127 +182,86 @@ class ChatView(Vertical):
 
     # --- rows ------------------------------------------------------------------------------
 
-    def _clear(self) -> None:
-        self._take_away([child for child in self._log.children if child is not self._older])
-        self._widgets.clear()
-        self._messages.clear()
-        self._dirty_parts.clear()
-        self._dirty_calls.clear()
-        self._dirty_runs.clear()
-        self._restructured = False
-        self._empty = None
+    def _list(self) -> list[Row]:
+        found = rows(self._transcript)
+        self._rows_of_runs = {row.run_id: row for row in found if isinstance(row, RunRow)}
+        self._rows_of_messages = {
+            row.message_id: row for row in found if isinstance(row, MessageRow)
+        }
+        return found
 
-    def _take_away(self, children: list[Widget]) -> None:
-        # Removal takes a moment; what is on its way out must not be seen beside what replaces it.
-        for child in children:
-            child.display = False
-            child.remove()
+    def _make(self, row: Row) -> RowLines:
+        transcript = self._transcript
+        if isinstance(row, RuleRow):
+            return RuleLines(row.text)
+        if isinstance(row, RunRow):
+            return OutcomeLines(transcript, transcript.runs[row.run_id], headed=row.headed)
+        message = transcript.messages[row.message_id]
+        return MessageLines(
+            message,
+            transcript.runs.get(message.run_id or ""),
+            headed=row.headed,
+            branch=row.branch,
+            is_open=self._is_open,
+        )
 
-    def _build(self, row: Row) -> Widget:
-        widget: Widget
-        if isinstance(row, MessageRow):
-            message = self._transcript.messages[row.message_id]
-            run = self._transcript.runs.get(message.run_id or "")
-            widget = MessageView(message, run, headed=row.headed, branch=row.branch)
-            self._messages[row.message_id] = widget
-        elif isinstance(row, RuleRow):
-            widget = Rule(row.text)
-        else:
-            widget = RunView(self._transcript, row.run_id, headed=row.headed)
-        self._widgets[row] = widget
-        return widget
+    def _guess(self, row: Row, width: int) -> int:
+        """About how tall a row is that nobody has seen; a glance only, there may be thousands."""
+        if not isinstance(row, MessageRow):
+            return 2
+        parts = self._transcript.messages[row.message_id].parts
+        return 1 + row.headed + sum(1 + len(part.text) // width for part in parts)
 
-    def _restructure(self) -> None:
-        if self._empty is not None:
-            self._take_away([self._empty])
-            self._empty = None
-        fresh = rows(self._transcript)
-        same = 0
-        while same < min(len(fresh), len(self._rows)) and fresh[same] == self._rows[same]:
-            same += 1
-        if same < self._hidden:
-            self.show_again(self._transcript)
-            return
-        gone = [self._drop(row) for row in self._rows[same:] if row not in fresh[same:]]
-        self._take_away([widget for widget in gone if widget is not None])
-        self._rows = fresh
-        self._place(fresh[same:])
+    def _put_notice(self, notice: Widget | None) -> None:
+        """Show something instead of the conversation, or the conversation again."""
+        if self._notice is not None:
+            self._notice.remove()
+        self._notice = notice
+        self._log.display = notice is None
+        if notice is not None:
+            self.mount(notice, before=0)
 
-    def _place(self, tail: list[Row]) -> None:
-        for row in tail:
-            known = self._widgets.get(row)
-            if known is None:
-                self._log.mount(self._build(row))
-            elif self._log.children[-1] is not known:
-                self._log.move_child(known, after=-1)
+    # --- what changed ----------------------------------------------------------------------
 
-    def _drop(self, row: Row) -> Widget | None:
-        if isinstance(row, MessageRow):
-            self._messages.pop(row.message_id, None)
-        return self._widgets.pop(row, None)
+    def _note_part(self, part_id: PartId) -> None:
+        part = self._transcript.parts.get(part_id)
+        row = None if part is None else self._rows_of_messages.get(part.message_id)
+        if row is not None:
+            self._dirty[row] = None
 
-    # --- older rows ------------------------------------------------------------------------
+    def _note_messages(self, run_id: RunId) -> None:
+        for message in reversed(self._transcript.messages.values()):
+            if message.run_id != run_id:
+                break
+            if (row := self._rows_of_messages.get(message.id)) is not None:
+                self._dirty[row] = None
+
+    def _set_unseen(self, unseen: bool) -> None:
+        self._unseen = unseen
+        self._below.display = unseen
 
     @on(ChatLog.ReaderScrolled)
     def _reader_scrolled(self, event: ChatLog.ReaderScrolled) -> None:
         event.stop()
         if self.following:
             self._set_unseen(False)
-        elif self._hidden and self._log.scroll_target_y <= 1:
-            self._load_older()
 
-    def _load_older(self) -> None:
-        begin = max(0, self._hidden - FIRST_ROWS)
-        older = self._rows[begin : self._hidden]
-        self._hidden = begin
-        self._log.mount(*(self._build(row) for row in older), after=self._older)
-        self._show_older_line()
-        self._log.keep_place()
+    # --- reasoning -------------------------------------------------------------------------
 
-    def _show_older_line(self) -> None:
-        hidden = sum(isinstance(row, MessageRow) for row in self._rows[: self._hidden])
-        self._older.display = hidden > 0
-        self._older.update(f"↑ {wording.count(hidden, 'earlier message')}, scroll up to load")
+    def _is_open(self, part: Part) -> bool:
+        return self._unfolded != (part.id in self._turned)
 
-    # --- parts -----------------------------------------------------------------------------
-
-    def _sync_part(self, part_id: PartId) -> None:
-        part = self._transcript.parts.get(part_id)
-        if part is not None and (view := self._messages.get(part.message_id)) is not None:
-            view.sync(part)
-
-    def _sync_call(self, key: tuple[RunId, CallId]) -> None:
-        call = self._transcript.calls.get(key)
-        if call is not None:
-            self._sync_part(call.part_id)
-
-    def _sync_run(self, run_id: RunId) -> None:
-        if (view := self._run_view(run_id)) is not None:
-            view.sync()
-
-    def _run_view(self, run_id: RunId) -> RunView | None:
-        """Where the run is told, if it is on screen."""
-        for row, widget in self._widgets.items():
-            if isinstance(row, RunRow) and row.run_id == run_id and isinstance(widget, RunView):
-                return widget if widget.is_mounted else None
-        return None
-
-    def _note_run_calls(self, run_id: RunId) -> None:
-        for call in self._transcript.calls_of(run_id):
-            self._dirty_calls[run_id, call.call_id] = None
-        for message in reversed(self._transcript.messages.values()):
-            if message.run_id != run_id:
-                break
-            for part in message.parts:
-                self._dirty_parts[part.id] = None
-
-    def _set_unseen(self, unseen: bool) -> None:
-        self._unseen = unseen
-        self._below.display = unseen
+    @on(ChatLog.FoldAsked)
+    def _fold_asked(self, event: ChatLog.FoldAsked) -> None:
+        event.stop()
+        self._turned ^= {event.part.id}
+        self._note_part(event.part.id)
+        self.flush()
 
     def action_toggle_reasoning(self) -> None:
         """Unfold all reasoning, or fold it again."""
         self._unfolded = not self._unfolded
-        for view in self._messages.values():
-            for part in view.reasoning():
-                part.unfold(self._unfolded)
+        self._turned.clear()
+        for row in self._rows_of_messages.values():
+            self._log.column.changed(row)
+        self._log.repaint()

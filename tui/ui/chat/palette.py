@@ -1,0 +1,28 @@
+"""The colours of a conversation: those of its Markdown, and those of what is around it."""
+
+from __future__ import annotations
+
+from rich.style import Style
+from textual.theme import Theme
+
+from tui.ui.markdown import Palette, palette_of
+
+
+def chat_palette(theme: Theme) -> Palette:
+    """The palette of any theme."""
+    system = theme.to_color_system().generate()
+
+    def colour(name: str) -> Style:
+        return Style(color=system[name])
+
+    return palette_of(theme).with_tones(
+        {
+            "author": Style(bold=True) + colour("foreground-darken-2"),
+            "own": colour("text-primary"),
+            "primary": colour("text-primary"),
+            "warning": colour("text-warning"),
+            "error": colour("text-error"),
+            "dim": Style(dim=True),
+            "thumb": colour("scrollbar"),
+        }
+    )
