@@ -59,6 +59,15 @@ async def settle(pilot: Pilot[Leaving]) -> None:
     raise AssertionError("the screen never came to rest")
 
 
+async def click_on(pilot: Pilot[Leaving], words: str) -> None:
+    """Click on the first place on screen where these words stand."""
+    for y, row in enumerate(screen_text(pilot).split("\n")):
+        if (x := row.find(words)) >= 0:
+            await pilot.click(offset=(x, y))
+            return
+    raise AssertionError(f"nowhere on screen: {words!r}")
+
+
 def screen_text(pilot: Pilot[Leaving]) -> str:
     """What a person reads, line by line."""
     app = pilot.app

@@ -9,6 +9,7 @@ from tests.ui.driving import (
     LARGE,
     SMALL,
     WIDE,
+    click_on,
     focused,
     running,
     screen_text,
@@ -290,7 +291,7 @@ async def test_a_click_on_a_tool_line_opens_the_inspector() -> None:
     async with running(backend) as pilot:
         await pilot.press("ctrl+o")
         assert not visible(pilot, "#inspector")
-        await pilot.click(".tool")
+        await click_on(pilot, "✓")
         await until(pilot, lambda: "Asia/Tokyo" in text_of(pilot, "#inspector"))
 
 

@@ -7,7 +7,17 @@ from functools import partial
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.driving import SMALL, focused, running, screen_text, settle, status, text_of, until
+from tests.ui.driving import (
+    SMALL,
+    click_on,
+    focused,
+    running,
+    screen_text,
+    settle,
+    status,
+    text_of,
+    until,
+)
 from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
 from tui.core.errors import StoreError
@@ -85,7 +95,7 @@ async def test_reasoning_is_folded_and_opens_by_key_and_by_mouse() -> None:
         assert "secret" not in log(pilot)
         await pilot.press("shift+f6", "e")
         await until(pilot, lambda: "a secret thought" in log(pilot))
-        await pilot.click(".fold")
+        await click_on(pilot, "▾ Reasoning")
         await until(pilot, lambda: "secret" not in log(pilot))
 
 

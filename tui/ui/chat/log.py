@@ -65,7 +65,7 @@ class ChatLog(Widget, can_focus=True):
             self.part = part
 
     def __init__(self, make: Callable[[Row], RowLines], guess: Callable[[Row, int], int]) -> None:
-        super().__init__(id="log")
+        super().__init__(id="lines")
         self.column = Column(make, guess)
         self._spots: list[Spot] = []
         self._shown: list[Shown] = []

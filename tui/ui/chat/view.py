@@ -77,7 +77,8 @@ class ChatView(Vertical):
     def compose(self) -> ComposeResult:
         """The conversation, and the mark that there is more below."""
         self._below.display = False
-        yield self._log
+        with Vertical(id="log"):
+            yield self._log
         yield self._below
 
     # --- the seam --------------------------------------------------------------------------
@@ -219,7 +220,7 @@ class ChatView(Vertical):
         self._notice = notice
         self._log.display = notice is None
         if notice is not None:
-            self.mount(notice, before=0)
+            self.query_one("#log").mount(notice)
 
     # --- what changed ----------------------------------------------------------------------
 
