@@ -8,7 +8,7 @@ from textual import events, on
 from textual.widget import Widget
 
 from tui.ui.chat.log import ChatLog
-from tui.ui.inspector.lines import LineWidget
+from tui.ui.copied import Copied
 from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, Side, focus_into
 from tui.ui.screen import ThreadScreen
@@ -94,8 +94,8 @@ class PaneScreen(ThreadScreen):
         event.stop()
         self._inspect(event.run_id)
 
-    @on(LineWidget.Copied)
-    def _copied(self, event: LineWidget.Copied) -> None:
+    @on(Copied)
+    def _copied(self, event: Copied) -> None:
         event.stop()
         self._say_copied(event.characters)
 

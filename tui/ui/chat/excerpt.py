@@ -44,7 +44,7 @@ def _lines(column: Column, place: int, first: Spot | None, last: Spot | None) ->
 def _source(lines: list[Shown], start_x: int, end_x: int | None) -> str:
     """The source of these lines of one message; both ends may be within a line."""
     ranges: dict[str, tuple[Part, int, int]] = {}
-    for number, (line, _, part) in enumerate(lines):
+    for number, (line, _, part, _) in enumerate(lines):
         if part is None or part.tool is not None or line.end <= line.start:
             continue
         start, end = line.start, line.end

@@ -24,7 +24,8 @@ from tui.ui.chat.entries import Row
 from tui.ui.chat.excerpt import excerpt
 from tui.ui.chat.palette import chat_palette
 from tui.ui.chat.row_lines import RowLines, Shown
-from tui.ui.chat.sections import CALL, FOLD
+from tui.ui.chat.sections import CALL, COPY, FOLD, Answer
+from tui.ui.copied import Copied
 from tui.ui.markdown import Ink, Palette
 from tui.ui.thumb import thumb_rows
 
@@ -130,7 +131,7 @@ class ChatLog(Widget, can_focus=True):
     def _paint(self, y: int) -> Strip:
         palette, width = self._colours(), self.size.width
         plain = palette.style(Ink())
-        line, indent, _ = _at(self._shown, y)
+        line, indent, _, _ = _at(self._shown, y)
         strip = line.paint(palette)
         if y < len(self._spots):
             strip = self._selectable(strip, y)
@@ -244,8 +245,15 @@ class ChatLog(Widget, can_focus=True):
             self.post_message(self.CallSelected(part.tool.run_id, part.tool.call_id))
         elif FOLD in tones and part is not None:
             self.post_message(self.FoldAsked(part))
+        elif COPY in tones and isinstance(shown.section, Answer):
+            self._copy(shown.section.code(shown.line.block))
         elif piece.ink.link and (link := safe_link(piece.ink.link)):
             self.app.open_url(link)
+
+    def _copy(self, text: str) -> None:
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.post_message(Copied(len(text)))
 
 
 def _at(shown: list[Shown], y: int) -> Shown:

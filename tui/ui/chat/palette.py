@@ -17,8 +17,6 @@ def chat_palette(theme: Theme) -> Palette:
 
     return palette_of(theme).with_tones(
         {
-            "author": Style(bold=True) + colour("foreground-darken-2"),
-            "own": colour("text-primary"),
             "primary": colour("text-primary"),
             "warning": colour("text-warning"),
             "error": colour("text-error"),

@@ -27,14 +27,17 @@ INDENT = 2
 
 _LABELS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
 _BLANK = Line((), 0, 0, -1)
+_AUTHOR = Ink(("note", "strong"))
+_READER = Ink(("primary", "strong"))
 
 
 class Shown(NamedTuple):
-    """A line in its place: how far it is indented, and what part it belongs to."""
+    """A line in its place: how far it is indented, what part it belongs to, and what shows it."""
 
     line: Line = _BLANK
     indent: int = 0
     part: Part | None = None
+    section: Section | None = None
 
 
 class _Stretch(NamedTuple):
@@ -98,7 +101,9 @@ class _Stretches:
                 inside = index - stretch.gap
                 if inside < 0:
                     return Shown(part=stretch.part)
-                return Shown(stretch.section.lines[inside], stretch.indent, stretch.part)
+                return Shown(
+                    stretch.section.lines[inside], stretch.indent, stretch.part, stretch.section
+                )
             index -= height
         return Shown()
 
@@ -203,7 +208,7 @@ class OutcomeLines(_Stretches):
 
     def _say_author(self) -> Iterator[Piece]:
         if self._headed and self._told():
-            yield Piece(_LABELS[Role.ASSISTANT], Ink(("author",)))
+            yield Piece(_LABELS[Role.ASSISTANT], _AUTHOR)
 
     def _say(self) -> Iterator[Piece]:
         for number, (kind, text) in enumerate(self._told()):
@@ -236,5 +241,5 @@ def _rule(text: str) -> Piece:
 def _author(message: Message, branch: tuple[int, int] | None) -> Section:
     label = wording.one_line(message.author, 40) or _LABELS[message.role]
     place = "" if branch is None else f" · answer {branch[0]} of {branch[1]} (Alt+← Alt+→)"
-    tones = ("author", "own") if message.role is Role.USER else ("author",)
-    return OneLine(lambda: (Piece(label + place, Ink(tones)),))
+    ink = _READER if message.role is Role.USER else _AUTHOR
+    return OneLine(lambda: (Piece(label + place, ink),))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from rich.cells import cell_len, set_cell_size
+
 from tui.core.models import PartKind, ToolState
 from tui.core.sanitise import sanitise
 from tui.core.thread import Part, Run, ToolCall
@@ -66,6 +68,7 @@ class OneLine:
 
     def __init__(self, say: Callable[[], Iterable[Piece]]) -> None:
         self._say = say
+        self._width = 1
         self._lines: list[Line] = []
 
     @property
@@ -73,10 +76,11 @@ class OneLine:
         return self._lines
 
     def fit(self, width: int) -> None:
+        self._width = width
         self.sync()
 
     def sync(self) -> None:
-        pieces = tuple(self._say())
+        pieces = cut(self._say(), self._width)
         if not self._lines or self._lines[0].pieces != pieces:
             self._lines = [Line(pieces, 0, 0, -1)]
 
@@ -91,10 +95,9 @@ class Answer:
         self._replaced = 0
         self._finished = False
 
-    @property
-    def stream(self) -> MarkdownStream | None:
-        """The text as it is laid out, once it is."""
-        return self._stream
+    def code(self, block: int) -> str:
+        """The code of a block, as it is to be copied; empty for any other block."""
+        return "" if self._stream is None else self._stream.code(block)
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -173,6 +176,7 @@ class Reasoning:
 # Tones that only say what a line does when it is clicked.
 FOLD = "fold"
 CALL = "call"
+COPY = "copy"  # drawn above every fence
 
 _TOOL_TONES = {
     ToolState.APPROVAL: "warning",
@@ -255,6 +259,20 @@ def as_it_is(text: str, tones: tuple[str, ...] = (), *, indent: str = "") -> Ite
             yield Piece(indent.replace(" ", _NO_BREAK), ink)
         yield Piece(shown, ink, at if exact else -1)
         at += len(line) + 1
+
+
+def cut(pieces: Iterable[Piece], width: int) -> tuple[Piece, ...]:
+    """As many of the pieces as fit on one line; a mark at its end says that there is more."""
+    kept: list[Piece] = []
+    room = width
+    for piece in pieces:
+        cells = cell_len(piece.text)
+        if cells > room:
+            text = set_cell_size(piece.text, max(0, room - 1)) + "…" if room > 0 else ""
+            return (*kept, piece._replace(text=text))
+        kept.append(piece)
+        room -= cells
+    return tuple(kept)
 
 
 def wrapped(pieces: Iterable[Piece], width: int) -> list[Line]:

@@ -15,8 +15,8 @@ from tui.ui.inspector.lines import (
     ScreenRow,
     Scroll,
     text_rows,
-    thumb_rows,
 )
+from tui.ui.thumb import thumb_rows
 from tui.ui.wording import one_line
 
 

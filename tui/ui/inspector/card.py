@@ -10,9 +10,10 @@ from rich.cells import cell_len, set_cell_size
 from tui.core.models import MessageId, ToolOrigin, ToolState
 from tui.core.thread import Run, ToolCall
 from tui.ui.inspector.document import MOST, Document, output_document
-from tui.ui.inspector.lines import ScreenRow, Scroll, Tone, thumb_rows
+from tui.ui.inspector.lines import ScreenRow, Scroll, Tone
 from tui.ui.inspector.measure import characters, duration
 from tui.ui.inspector.rows import Rows
+from tui.ui.thumb import thumb_rows
 from tui.ui.wording import UNKNOWN_EFFECT, one_line, tool_symbol
 
 _BAR = "│ "

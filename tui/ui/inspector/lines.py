@@ -12,12 +12,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
-from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.ui.arguments import Kind
+from tui.ui.copied import Copied
 from tui.ui.inspector.document import Document
 
 # The colour of a piece: a kind of JSON, or one of the names in lines.tcss.
@@ -60,15 +60,6 @@ class Scroll:
         self.top = None if top >= end else top
 
 
-def thumb_rows(first: int, total: int, height: int) -> range:
-    """The rows of a view that carry the scroll mark; none when everything fits."""
-    if total <= height or height < 1:
-        return range(0)
-    size = max(1, height * height // total)
-    start = round((height - size) * first / (total - height))
-    return range(start, start + size)
-
-
 class LineWidget(Widget, can_focus=True):
     """Subclasses say in ``lay_out`` what each row holds; ``repaint`` shows what changed."""
 
@@ -83,18 +74,11 @@ class LineWidget(Widget, can_focus=True):
         self._styles: dict[tuple[str, Tone], Style] = {}
         self._soon: Timer | None = None
 
-    class Copied(Message):
-        """The reader put this many characters on the clipboard; none: there was nothing."""
-
-        def __init__(self, characters: int) -> None:
-            super().__init__()
-            self.characters = characters
-
     def copy(self, text: str) -> None:
         """Put harmless text on the clipboard, and let it be said."""
         if text:
             self.app.copy_to_clipboard(text)
-        self.post_message(self.Copied(len(text)))
+        self.post_message(Copied(len(text)))
 
     def lay_out(self, width: int, height: int) -> Sequence[ScreenRow]:
         """At most ``height`` rows of at most ``width`` cells, both at least 1."""

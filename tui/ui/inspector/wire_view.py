@@ -12,8 +12,9 @@ from textual.message import Message
 
 from tui.core.models import WireEvent
 from tui.core.sanitise import escape_invisible
-from tui.ui.inspector.lines import LineWidget, ScreenRow, Scroll, Tone, text_rows, thumb_rows
+from tui.ui.inspector.lines import LineWidget, ScreenRow, Scroll, Tone, text_rows
 from tui.ui.inspector.measure import size
+from tui.ui.thumb import thumb_rows
 from tui.ui.wording import one_line
 
 _EMPTY = (
