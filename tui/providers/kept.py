@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from tui.core.models import JsonObject, MessageId
 from tui.core.ports import RunRequest
+from tui.core.settings import WireProtocol
 from tui.providers.fields import obj, objects, text
 
 MAX_KEPT = 1 << 20
@@ -24,12 +25,16 @@ NOTHING_KEPT: KeptItems = MappingProxyType({})
 
 
 class Kept:
-    """The items of one run. ``continuation`` holds them as ``{run, items}``; ``{}`` once over."""
+    """The items of one run.
 
-    def __init__(self, request: RunRequest) -> None:
+    ``continuation`` holds them as ``{run, protocol, items}``; it is ``{}`` once the run is over.
+    What was said in another protocol, before the profile was changed, is no use in this one.
+    """
+
+    def __init__(self, request: RunRequest, protocol: WireProtocol) -> None:
         before = request.continuation or {}
-        mine = text(before, "run") == request.run_id
-        self._run_id = request.run_id
+        self._whose: JsonObject = {"run": request.run_id, "protocol": protocol}
+        mine = all(text(before, name) == value for name, value in self._whose.items())
         self.continuation: JsonObject = before if mine else {}
         self._newest = ""
         left = obj(self.continuation, "items")
@@ -45,7 +50,7 @@ class Kept:
             return
         self._newest = message_id
         self._items = _bounded({**self._items, message_id: wires})
-        self.continuation = {"run": self._run_id, "items": dict(self._items)}
+        self.continuation = {**self._whose, "items": dict(self._items)}
 
     def forget(self) -> None:
         """Nothing can go on any more."""

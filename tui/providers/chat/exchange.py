@@ -42,7 +42,7 @@ class ChatExchange:
         self._profile = profile
         self._request = request
         self._amendments = amendments
-        self._kept = Kept(request)
+        self._kept = Kept(request, "chat")
         self._rounds: list[JsonObject] = []
         self._begun = has_begun(request)
         self._model = ""

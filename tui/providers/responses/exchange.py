@@ -43,7 +43,7 @@ class StatelessExchange:
             request.run_id, first_round(request), history=request.history
         )
         self._begun = has_begun(request)
-        self._kept = Kept(request)
+        self._kept = Kept(request, "responses")
         self._input = encode_history(request.history, profile, self._kept.items)
 
     @property
