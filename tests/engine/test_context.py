@@ -86,6 +86,13 @@ async def test_a_known_window_is_kept_to_and_the_transcript_says_where() -> None
     assert world.events(e.ContextTrimmed) == [e.ContextTrimmed(messages=2, first_id="u2")]
 
 
+async def test_a_small_window_is_kept_to_as_well() -> None:
+    world = _long(said("one", message="m1"), said("two", message="m2"), window=100)
+    await world.ask("word " * 50)
+    await world.ask("word " * 50)
+    assert [message.text for message in world.provider.requests[-1].history] == ["word " * 50]
+
+
 async def test_a_complaint_teaches_the_window_and_the_request_goes_out_shorter() -> None:
     complaint = ProviderError("too long", code=_TOO_LONG, context_window=8000)
     world = _long(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.world import World
 from tests.fakes.provider import Pause, Turn, called, said
-from tests.fakes.toolset import Always
+from tests.fakes.toolset import Always, broken
 from tui.core import events as e
 from tui.core.errors import ConfigError, ProviderError
 from tui.core.models import (
@@ -211,3 +211,19 @@ async def test_a_run_that_has_used_its_tokens_gets_no_further_round() -> None:
     assert (run.outcome, run.reason) == (Outcome.INCOMPLETE, "max_tokens")
     assert run.error is not None
     assert "120 tokens" in run.error.message
+
+
+async def test_a_call_that_fails_the_same_way_again_and_again_ends_the_run() -> None:
+    rounds = [called((f"c{n}", "broken", '{"a": 1}'), step=f"s{n}") for n in range(9)]
+    world = _world(*rounds, functions={"broken": broken})
+    run = await world.ask()
+    assert (run.outcome, run.reason) == (Outcome.INCOMPLETE, "same_failure")
+    assert len(world.toolset.called) == 5
+    assert run.error is not None
+    assert "same failing call of broken" in run.error.message
+
+
+async def test_calls_that_fail_in_different_ways_may_go_on() -> None:
+    rounds = [called((f"c{n}", "broken", f'{{"a": {n}}}'), step=f"s{n}") for n in range(9)]
+    world = _world(*rounds, said("done"), functions={"broken": broken})
+    assert (await world.ask()).outcome is Outcome.COMPLETED

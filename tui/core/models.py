@@ -105,6 +105,14 @@ class Problem:
     message: str
     hint: str = ""
 
+    @property
+    def text(self) -> str:
+        """Both, as sentences; what a server said need not have a full stop."""
+        if not self.hint or not self.message:
+            return self.message or self.hint
+        ends = self.message.rstrip().endswith((".", "!", "?", ":", "…", ")"))
+        return f"{self.message.rstrip()}{'' if ends else '.'} {self.hint}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

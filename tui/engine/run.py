@@ -27,6 +27,7 @@ from tui.core.ports import (
     TurnInput,
 )
 from tui.core.settings import Limits
+from tui.engine.bounds import Bounds
 from tui.engine.calls import CallRunner, Decisions
 from tui.engine.context import Fit, first_seen, hopeless, is_too_long
 from tui.engine.record import Record
@@ -75,8 +76,10 @@ class RunLoop:
     _work: asyncio.Task[e.TurnFinished] | None = None
     _stateful: bool = field(init=False)
     _turns: Turns = field(init=False)
+    _bounds: Bounds = field(init=False)
 
     def __post_init__(self) -> None:
+        self._bounds = Bounds(limits=self.limits)
         self._stateful = self.provider.capabilities.server_state
         self._turns = Turns(recorder=self.recorder, limits=self.limits, resumable=self._stateful)
 
@@ -223,7 +226,8 @@ class RunLoop:
                 await self._cancel_remote(session)
             if end.outcome is not Outcome.REQUIRES_ACTION:
                 return end
-            if stop := self._cannot_go_on(end):
+            turns = self._turns
+            if stop := self._bounds.stop(end, rounds=turns.round, usage=turns.usage):
                 await self._cancel_remote(session)
                 return stop
             results = await self._answered(runner, end.needs)
@@ -235,35 +239,10 @@ class RunLoop:
 
     async def _answered(self, runner: CallRunner, needs: Sequence[Need]) -> tuple[ToolResult, ...]:
         results = await runner.run(needs)
+        self._bounds.note(needs, results)
         decisions = [result.decision for result in results if result.decision is not None]
         self._turns.once = any(decision.approved for decision in decisions)
         return results
-
-    def _cannot_go_on(self, end: e.TurnFinished) -> e.TurnFinished | None:
-        if not end.needs:
-            problem = Problem(
-                code="no_calls",
-                message="The provider waits for tool outputs but names no calls.",
-                hint="Retry; if it happens again, report it with the raw events of this run.",
-            )
-            return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
-        most = self.limits.max_tokens
-        used = self._turns.usage.total_tokens
-        if most and used >= most:
-            problem = Problem(
-                code="max_tokens",
-                message=f"The run was stopped after {used:,} tokens.",
-                hint="Raise limits.max_tokens in the configuration if it needs more.",
-            )
-            return e.TurnFinished(outcome=Outcome.INCOMPLETE, reason="max_tokens", error=problem)
-        if self._turns.round <= self.limits.max_rounds:
-            return None
-        problem = Problem(
-            code="max_rounds",
-            message=f"The run was stopped after {self.limits.max_rounds} rounds of tool calls.",
-            hint="Raise limits.max_rounds in the configuration if it needs more.",
-        )
-        return e.TurnFinished(outcome=Outcome.INCOMPLETE, reason="max_rounds", error=problem)
 
     async def _resumed(
         self, session: RunSession, record: Record, runner: CallRunner

@@ -241,7 +241,7 @@ class Runs:
             if active.stop is None:
                 raise
         except CannotResumeError as error:
-            log.append(e.NoticeAdded(text=_sentence(error.problem)), run=active.id)
+            log.append(e.NoticeAdded(text=error.problem.text), run=active.id)
             log.append(e.RunInterrupted(), run=active.id)
         except TickertapeError as error:
             self._fail(active, error.problem)
@@ -326,10 +326,6 @@ class Runs:
             if text not in self._said:
                 self._said.add(text)
                 active.log.append(e.NoticeAdded(text=text), run=active.id)
-
-
-def _sentence(problem: Problem) -> str:
-    return f"{problem.message} {problem.hint}".strip()
 
 
 def _continuation(transcript: Transcript, profile: str) -> JsonObject | None:

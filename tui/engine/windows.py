@@ -25,10 +25,12 @@ class Windows:
 
     async def of(self, provider: Provider, profile: Profile, request: RunRequest) -> int | None:
         """How many tokens the model takes; None when nobody knows, or nobody has to."""
-        if provider.capabilities.server_state or tokens_of(request) < _SMALL:
+        if provider.capabilities.server_state:
             return None
         key = (profile.name, request.model)
         if key not in self._known:
+            if profile.context_window is None and tokens_of(request) < _SMALL:
+                return None
             self._known[key] = profile.context_window or await _ask(provider, request.model)
         return self._known[key]
 

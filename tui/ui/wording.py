@@ -169,7 +169,7 @@ def usage_text(usage: Usage | None) -> str:
 
 def problem_text(problem: Problem) -> str:
     """What happened and what to do about it, as safe text."""
-    return sanitise(" ".join(filter(None, (problem.message, problem.hint))))
+    return sanitise(problem.text)
 
 
 def run_state(run: Run, now: float, *, elsewhere: bool = False, cost: str = "") -> str:
@@ -219,7 +219,8 @@ def outcome_lines(
 
 def _retry_line(retry: RetryScheduled, wait: float) -> str:
     told = f"Trying again in {clock(math.ceil(wait))} (attempt {retry.attempt})"
-    return f"{told}: {one_line(retry.reason)} Esc twice gives up."
+    reason = Problem(code="", message=one_line(retry.reason), hint="Esc twice gives up.")
+    return f"{told}: {reason.text}"
 
 
 def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
