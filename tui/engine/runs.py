@@ -322,7 +322,7 @@ class Runs:
     def _tell_tool_problems(self, active: ActiveRun) -> None:
         """Say once what is wrong with the user's tool files, where it is noticed: in a run."""
         for problem in self._toolset.problems():
-            text = _sentence(problem)
+            text = problem.text
             if text not in self._said:
                 self._said.add(text)
                 active.log.append(e.NoticeAdded(text=text), run=active.id)
