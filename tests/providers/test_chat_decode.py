@@ -326,6 +326,18 @@ def test_a_run_that_goes_on_elsewhere_gives_out_new_ids() -> None:
     assert heard.transcript.path()[-1].id == "run:2"
 
 
+@pytest.mark.parametrize("call_id", ["call_0", None])
+def test_an_id_that_the_conversation_has_had_is_not_given_out_again(call_id: str | None) -> None:
+    """Its messages need not be named after the run: our server's are not."""
+    first = Heard(ChatDecoder("run"))
+    (need,) = first.stream(calls(call(0, call_id, name="f", arguments="{}")), CALLED).needs
+    made = HistoryCall(call_id=need.call_id, name="f", arguments="{}", output="x")
+    earlier = HistoryMessage(id="step_1", role=Role.ASSISTANT, calls=(made,))
+    again = Heard(ChatDecoder("run", [earlier]))
+    (other,) = again.stream(calls(call(0, call_id, name="f", arguments="{}")), CALLED).needs
+    assert other.call_id != need.call_id
+
+
 def test_the_call_of_the_protocol_before_tools() -> None:
     heard = Heard()
     end = heard.stream(

@@ -1,16 +1,19 @@
-"""Call ids of our own, where a server gives none, or one that the run has had before."""
+"""Call ids of our own, where a server gives none, or one that was there before."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
 
-from tui.core.models import CallId, HistoryMessage, MessageId, RunId
+from tui.core.models import CallId, HistoryMessage, MessageId
 
 
 def unique_id(said: CallId, seed: str, used: set[CallId]) -> CallId:
-    """The server's id if it is new to the run, else one that depends on ``seed`` alone."""
-    call_id = said if said and said not in used else short_id(seed)
+    """The server's id if it is new, else one that depends on ``seed`` and ``used`` alone."""
+    call_id = said or short_id(seed)
+    while call_id in used:
+        call_id = short_id(seed)
+        seed += "+"
     used.add(call_id)
     return call_id
 
@@ -20,9 +23,6 @@ def short_id(seed: str) -> CallId:
     return hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=5).hexdigest()[:9]
 
 
-def used_ids(
-    history: Iterable[HistoryMessage], run_id: RunId, newest: MessageId = ""
-) -> set[CallId]:
-    """The ids of a run that goes on, but for those of ``newest``, which is to come once more."""
-    earlier = (message for message in history if message.id.startswith(f"{run_id}:"))
-    return {call.call_id for each in earlier if each.id != newest for call in each.calls}
+def used_ids(history: Iterable[HistoryMessage], newest: MessageId = "") -> set[CallId]:
+    """The ids of a conversation, but for those of ``newest``, which is to come once more."""
+    return {call.call_id for each in history if each.id != newest for call in each.calls}

@@ -30,15 +30,16 @@ _CHUNK = ("choices", "usage", "timings")
 class ChatDecoder:
     """Decodes all streams of one run; each brings one message.
 
-    ``history`` is the run's: a run that goes on in another process has messages and calls there.
+    ``history`` is the conversation's: ids of its calls are not given out again, and a run that goes
+    on in another process has messages there.
     ``message_id`` and ``outcome`` are those of the newest round that is over.
     """
 
     def __init__(self, run_id: RunId, history: Iterable[HistoryMessage] = ()) -> None:
-        earlier = [message for message in history if message.id.startswith(f"{run_id}:")]
-        self._used = used_ids(earlier, run_id)
+        history = tuple(history)
+        self._used = used_ids(history)
         self._run_id = run_id
-        self._rounds = len(earlier)
+        self._rounds = sum(message.id.startswith(f"{run_id}:") for message in history)
         self._before = self._usage = Usage()
         self.message_id: MessageId = ""
         self.outcome: Outcome | None = None

@@ -55,7 +55,7 @@ class ResponsesDecoder:
         self.status = ""
         self.sequence: int | None = None
         self._run_id = run_id
-        self._call_ids = used_ids(history, run_id, newest=f"{run_id}:{first_round}")
+        self._call_ids = used_ids(history, newest=f"{run_id}:{first_round}")
         self._parts = self._new_parts()
         self._usages: dict[str, Usage] = {"": spent or Usage()}
         self._end: TurnFinished | None = None
