@@ -23,13 +23,14 @@ from tui.core.models import (
     ToolRef,
     ToolSpec,
 )
-from tui.core.ports import Ask
+from tui.core.ports import Ask, WireReceived
 from tui.core.services import RetryRun
 from tui.core.settings import Limits
 from tui.core.thread import ToolCall
 
 _YES = Decision(approved=True, by="user")
 _LONG = "word " * 2000
+_ARRIVED = WireReceived(index=0, at=0.0, mono=0.0, name="error", data="{}")
 
 
 def _stateless(*turns: Turn, **more: object) -> World:
@@ -129,6 +130,36 @@ async def test_a_refusal_whose_reply_was_lost_can_be_sent_once_more() -> None:
     no = Decision(approved=False, by="policy")
     world = _stateless(_asks_to_approve("delete"), [lost], said("done"), policy=Always(no))
     assert (await world.ask()).outcome is Outcome.COMPLETED
+
+
+def _failed(code: str) -> e.TurnFinished:
+    problem = Problem(code=code, message="The server says so in its stream.")
+    return e.TurnFinished(outcome=Outcome.FAILED, error=problem)
+
+
+async def test_a_failure_that_passes_is_retried_in_sight_also_when_the_stream_tells_it() -> None:
+    world = _stateless([_ARRIVED, _failed("rate_limit_exceeded")], said("done"))
+    run = await world.ask()
+    assert run.outcome is Outcome.COMPLETED
+    (retry,) = world.events(e.RetryScheduled)
+    assert isinstance(retry, e.RetryScheduled)
+    assert (retry.attempt, retry.reason) == (1, "The server says so in its stream.")
+
+
+@pytest.mark.parametrize(
+    ("turn", "stateful"),
+    [
+        ([_failed("invalid_prompt")], False),  # it will fail again
+        ([*said("half an", end=None), _failed("server_error")], False),  # it would be said twice
+        ([_failed("server_error")], True),  # the server has the message already
+    ],
+)
+async def test_other_failures_in_a_stream_are_left_to_the_reader(
+    turn: Turn, stateful: bool
+) -> None:
+    world = World(turn, said("never", message="m2"), stateful=stateful)
+    assert (await world.ask()).outcome is Outcome.FAILED
+    assert len(world.provider.given) == 1
 
 
 # --- names ---------------------------------------------------------------------------------------

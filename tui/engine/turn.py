@@ -43,6 +43,8 @@ _BROKEN = {
 
 _ONCE_MORE = "The connection was lost before anything came. Asking once more."
 _TIMED_OUT = "read_timeout"
+# Failures that servers also tell in a stream that has begun, instead of by its status.
+_PASSING = frozenset({"rate_limit_exceeded", "server_error", "model_loading"})
 
 
 class Recorder(Protocol):
@@ -103,11 +105,14 @@ class Turns:
 
     async def settled(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         """A turn whose broken stream has been followed up: the remote run may still be going."""
-        for _ in range(1 + self.limits.max_retries):
+        for attempt in range(1, 2 + self.limits.max_retries):
             self.wire, self.refused, self.shown = None, False, False
             end = await self._turn(session, given)
             if end.outcome not in _BROKEN:
-                return end
+                if end.error is None or not self._passes(end.error, attempt):
+                    return end
+                await self._wait_to_retry(attempt, _backoff(attempt), end.error.message)
+                continue
             if not self.resumable:
                 if self.refused or not self._may_be_repeated(end):
                     return end
@@ -153,10 +158,19 @@ class Turns:
                 delay = self._retry_delay(error, attempt, repeatable=repeatable)
                 if delay is None:
                     raise
-                retry = e.RetryScheduled(attempt=attempt, delay=delay, reason=error.message)
-                self.recorder.emit(retry, turn=self.round)
-                await asyncio.sleep(delay)
+                await self._wait_to_retry(attempt, delay, error.message)
         raise AssertionError("unreachable: count() does not end")
+
+    async def _wait_to_retry(self, attempt: int, delay: float, reason: str) -> None:
+        retry = e.RetryScheduled(attempt=attempt, delay=delay, reason=reason)
+        self.recorder.emit(retry, turn=self.round)
+        await asyncio.sleep(delay)
+
+    def _passes(self, problem: Problem, attempt: int) -> bool:
+        """Whether what a stream told instead of an answer may be over in a moment."""
+        if self.resumable or self.refused or self.shown or self.once:
+            return False
+        return problem.code in _PASSING and attempt <= self.limits.max_retries
 
     def _may_be_repeated(self, end: e.TurnFinished) -> bool:
         """Nothing came, so nothing is lost; but a server that was silent will be so again."""
@@ -174,9 +188,7 @@ class Turns:
         if error.retry_after is not None:
             fits = error.retry_after <= self.limits.max_retry_delay
             return error.retry_after if fits else None
-        backoff: float = _RETRY_BASE * 2.0 ** (attempt - 1)
-        # Jitter keeps many clients from coming back together; nothing here is a secret.
-        return backoff * random.uniform(0.75, 1.25)  # noqa: S311
+        return _backoff(attempt)
 
     async def stream(self, session: RunSession, given: TurnInput) -> e.TurnFinished:
         number = self.round
@@ -228,6 +240,12 @@ class Turns:
         message = fault.message or f"The sandbox played the fault {fault.kind}."
         problem = Problem(code=fault.kind, message=message, hint="It was asked to. Go on.")
         return e.TurnFinished(outcome=outcome, error=problem)
+
+
+def _backoff(attempt: int) -> float:
+    seconds: float = _RETRY_BASE * 2.0 ** (attempt - 1)
+    # Jitter keeps many clients from coming back together; nothing here is a secret.
+    return seconds * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 def _waits_for_the_same(end: e.TurnFinished, given: ToolResults) -> bool:
