@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 
+from tui.core.errors import ConfigError
 from tui.core.feed import Feed
 from tui.core.models import RunId, ThreadId, WireEvent
 from tui.core.services import LogItem, Subscription
@@ -53,6 +55,35 @@ async def test_a_subscription_that_nobody_waits_for_any_more_is_closed(
     async with asyncio.timeout(5):
         while not (inner.feeds and inner.feeds[0].closed):
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("error", [ConfigError("No key."), ValueError("it broke")])
+async def test_of_what_nobody_waits_for_any_more_only_a_defect_is_told(
+    engine: EngineThread, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    asked, go, over = threading.Event(), threading.Event(), threading.Event()
+
+    async def fails() -> None:
+        asked.set()
+        await asyncio.to_thread(go.wait, 5)
+        over.set()
+        raise error
+
+    here: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: here.append(context))
+    calling = asyncio.create_task(engine.call(fails()))
+    await asyncio.to_thread(asked.wait, 5)
+    calling.cancel()
+    await asyncio.wait({calling})
+    go.set()
+    await asyncio.to_thread(over.wait, 5)
+    await engine.call(asyncio.sleep(0))  # what the work led to has happened
+    await asyncio.sleep(0)
+    gc.collect()
+    told = [str(each.exc_info) for each in caplog.records if each.exc_info]
+    assert not here
+    assert [str(error) in each for each in told] == [True] * isinstance(error, ValueError)
 
 
 async def test_what_breaks_in_the_background_is_told(

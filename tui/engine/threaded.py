@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from tui.core.errors import TickertapeError
 from tui.core.feed import Feed
 from tui.core.models import (
     CallId,
@@ -60,17 +61,27 @@ class EngineThread:
     ) -> T:
         """Run ``work`` on the engine's loop; a caller that goes away does not stop it.
 
-        ``unwanted`` takes the result of which nobody gets to know then.
+        ``unwanted`` takes the result of which nobody gets to know then. What the work had to say
+        to its caller, a TickertapeError, is forgotten then; any other error is told.
         """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        answer = asyncio.wrap_future(future)
+        # Told below if the caller has gone, so that asyncio need not.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(answer)
         except asyncio.CancelledError:
-            if unwanted is not None:
-                future.add_done_callback(
-                    lambda done: done.cancelled() or done.exception() or unwanted(done.result())
-                )
+            future.add_done_callback(lambda done: self._abandoned(done, unwanted))
             raise
+
+    def _abandoned(self, done: Future[T], unwanted: Callable[[T], object] | None) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None and unwanted is not None:
+            unwanted(done.result())
+        elif not isinstance(error, TickertapeError):
+            self._tell_failure(done)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the engine's loop and block until it is done."""
@@ -80,7 +91,7 @@ class EngineThread:
         """Start ``work`` on the engine's loop and let it go on by itself."""
         asyncio.run_coroutine_threadsafe(work, self._loop).add_done_callback(self._tell_failure)
 
-    def _tell_failure(self, done: Future[None]) -> None:
+    def _tell_failure(self, done: Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None:
             what = {"message": "work in the background failed", "exception": error}
