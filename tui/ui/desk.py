@@ -139,7 +139,8 @@ class Desk:
 
     async def send(self, thread: OpenThread, text: str) -> None:
         """Send a message in this thread, creating it if it is new; it waits for a run's end."""
-        profile, model = (None, None) if thread.stored else thread.chosen
+        is_first, chosen = not thread.stored, thread.chosen
+        profile, model = chosen if is_first else (None, None)
         command = SendMessage(
             thread_id=thread.id,
             message_id=new_id(),
@@ -151,6 +152,8 @@ class Desk:
         )
         await self._services.conversations.send(command)
         thread.stored = True
+        if is_first and thread.chosen != chosen:  # while the message was written down
+            await self.use(thread, *thread.chosen)
 
     async def retry(self) -> None:
         """Answer the last message of the open thread once more."""
