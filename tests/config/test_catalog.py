@@ -78,6 +78,19 @@ async def test_the_default_comes_first(tmp_path: Path) -> None:
     assert "GROQ_API_KEY is not set" in first.problem.message
 
 
+@pytest.mark.parametrize(
+    ("key", "asks"),
+    [("api_key_env = ''", False), ("key_command = 'false'", True), ("keyring = true", True)],
+)
+async def test_a_key_that_may_disturb_somebody_is_told_apart(
+    tmp_path: Path, key: str, asks: bool
+) -> None:
+    text = f"default_profile = 'a'\n[profiles.a]\npreset = 'groq'\ncontext_window = 9\n{key}\n"
+    catalog, _ = _catalog(tmp_path, text)
+    first = (await catalog.profiles())[0]
+    assert (first.name, first.asks, first.context_window) == ("a", asks, 9)
+
+
 async def test_a_default_that_is_a_preset_is_listed(tmp_path: Path) -> None:
     catalog, _ = _catalog(tmp_path, "default_profile = 'groq'")
     assert [each.name for each in await catalog.profiles()] == ["groq", "sandbox"]

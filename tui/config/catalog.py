@@ -107,6 +107,8 @@ def describe(profile: Profile) -> ProfileInfo:
         model=profile.model or "",
         detail=_BUILT_IN if profile.embedded else where,
         embedded=profile.embedded,
+        asks=bool(profile.key_command) or profile.keyring,
+        context_window=profile.context_window,
         prices=profile.prices,
         problem=missing_key(profile),
     )

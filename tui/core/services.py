@@ -198,7 +198,9 @@ class ProfileInfo:
 
     ``embedded``: its model ends with this process, so a run cannot outlive it. ``configured``:
     somebody wrote it down; else it is one of the presets, and ``found`` says what makes it usable
-    here (``OPENAI_API_KEY is set``, ``answers at 127.0.0.1:11434``). ``prices`` are per model.
+    here (``OPENAI_API_KEY is set``, ``answers at 127.0.0.1:11434``). ``asks``: getting its key may
+    run a program or open a keyring, which may ask the reader. ``context_window`` is what the
+    profile says of its model, in tokens. ``prices`` are per model.
     """
 
     name: str
@@ -208,6 +210,8 @@ class ProfileInfo:
     embedded: bool = False
     configured: bool = True
     found: str = ""
+    asks: bool = False
+    context_window: int | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
     problem: Problem | None = None
 
