@@ -9,7 +9,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from tests.ui.driving import SMALL, WIDE, running, screen_text, settle, status, text_of, until
+from tests.ui.driving import (
+    SMALL,
+    WIDE,
+    make_app,
+    running,
+    screen_text,
+    settle,
+    status,
+    text_of,
+    until,
+)
 from tests.ui.fakes import FakeBackend
 from tui.core.errors import ConfigError, ProviderError
 from tui.core.models import ModelInfo, Problem
@@ -153,35 +163,151 @@ async def test_a_choice_that_is_refused_changes_nothing() -> None:
         assert "sandbox · sandbox-1" in status(pilot)
 
 
-async def test_slow_failing_and_unusable_profiles_have_their_lines() -> None:
+def told(pilot: Pilot[Leaving]) -> str:
+    """What the picker says of the highlighted row."""
+    shown = pilot.app.screen.query("#told")
+    is_there = bool(shown) and shown.first().display
+    return " ".join(text_of(pilot, "#told").split()) if is_there else ""
+
+
+async def at_row(pilot: Pilot[Leaving], words: str) -> None:
+    """Type a part of a name, and wait until no other row is left."""
+    await pilot.press("ctrl+u", *words)
+    await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count == 1)
+
+
+@pytest.mark.parametrize("size", [SMALL, (160, 50)])
+async def test_what_is_wrong_with_a_profile_is_told_whole_below_the_list(
+    size: tuple[int, int],
+) -> None:
     backend = configured()
     broken = replace(WORK, name="broken", model="x-1")
     slow = replace(WORK, name="slow", model="s-1")
     locked = replace(WORK, name="locked", model="l-1", problem=Problem(code="k", message="No key."))
     backend.more_profiles = (broken, slow, locked, WORK)
-    backend.fail["models broken"] = ProviderError("The key was refused.\x1b[2J", hint="Look at it.")
+    why = "The key was refused. " + "It was read, weighed and found wanting. " * 6 + "\x1b[2J"
+    backend.fail["models broken"] = ProviderError(why, hint="Look at it.")
     backend.slow["slow"] = asyncio.Event()
     backend.offered["slow"] = (ModelInfo(id="s-2"),)
     backend.fail["discover"] = ConfigError("The environment is odd.")
-    async with running(backend, (160, 50)) as pilot:
+    async with running(backend, size) as pilot:
         await opened(pilot)
-        told = choices(pilot)
-        assert "broken The key was refused.␛[2J Look at it." in told
-        assert "slow asking for models…" in told
-        assert "locked l-1 No key." in told
-        assert "The environment is odd." in told
-        assert "o4-mini" in told
+        rows = choices(pilot)
+        assert "broken x-1 ! api.example.org" in rows
+        assert "locked l-1 ! cannot be used" in rows
+        assert "refused" not in rows
+        assert told(pilot) == "The environment is odd."
+        await at_row(pilot, "broken")
+        await until(pilot, lambda: told(pilot).startswith("The key was refused. It was read,"))
+        assert told(pilot).endswith("wanting. ␛[2J. Look at it.")
+        await at_row(pilot, "slow")
+        await until(pilot, lambda: told(pilot) == "Asking for its models…")
         backend.slow["slow"].set()
-        await until(pilot, lambda: "s-2" in choices(pilot))
-        assert "asking for models" not in choices(pilot)
-        await pilot.press(*"locked", "enter")
+        await until(pilot, lambda: "Asking" not in told(pilot))
+        await at_row(pilot, "slow s-2")
+        await at_row(pilot, "locked")
+        await until(pilot, lambda: told(pilot) == "No key.")
+        await pilot.press("enter")
         await settle(pilot)
         assert is_open(pilot)  # it cannot be chosen
-        await pilot.press(*["backspace"] * 6, *"zzz")
+        await pilot.press(*"zzz")
         await until(pilot, lambda: "Nothing has this in its name." in screen_text(pilot))
         await pilot.press("enter", "down", "ctrl+d", "escape")
         await until(pilot, lambda: not is_open(pilot))
         assert "sandbox · sandbox-1" in status(pilot)
+
+
+async def test_a_profile_without_a_model_is_there_once() -> None:
+    backend = configured()
+    backend.more_profiles = (replace(WORK, name="fake", protocol="chat", model=""), WORK)
+    backend.slow["fake"] = asyncio.Event()
+    backend.offered["fake"] = (ModelInfo(id="fake-1"), ModelInfo(id="fake-2"))
+    async with running(backend, WIDE) as pilot:
+        await opened(pilot)
+        assert choices(pilot).count("fake") == 1
+        assert "fake the server's first model api.example.org" in choices(pilot)
+        await pilot.press("down")
+        backend.slow["fake"].set()
+        await until(pilot, lambda: "fake fake-1 fake fake-2" in choices(pilot))
+        assert "first model" not in choices(pilot)
+        await pilot.press("enter")  # the highlight went along
+        await until(pilot, lambda: "fake · fake-1" in status(pilot))
+
+
+async def test_the_model_in_use_is_marked_also_when_it_is_the_servers_first() -> None:
+    backend = configured()
+    backend.more_profiles = (replace(WORK, name="fake", protocol="chat", model=""),)
+    backend.offered["fake"] = (ModelInfo(id="fake-1"), ModelInfo(id="fake-2"))
+    backend.add_thread("t1", "One")
+    await backend.use("t1", "fake")
+    backend.remembered["thread"] = "t1"
+    app = make_app(backend)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, lambda: "fake" in status(pilot))
+        await opened(pilot)
+        await until(pilot, lambda: "• fake fake-1" in choices(pilot))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "fake · fake-2" in status(pilot))
+
+
+async def test_an_assistant_keeps_its_row_since_no_list_tells_its_model() -> None:
+    backend = configured()
+    backend.more_profiles = (replace(WORK, name="fake", protocol="assistants", model=""),)
+    backend.offered["fake"] = (ModelInfo(id="fake-1"),)
+    async with running(backend, WIDE) as pilot:
+        await opened(pilot)
+        assert "fake its own model" in choices(pilot)
+        assert "fake fake-1" in choices(pilot)
+
+
+async def test_the_window_that_a_profile_names_goes_before_the_servers() -> None:
+    backend = configured()
+    backend.more_profiles = (replace(WORK, context_window=9_000),)
+    async with running(backend, WIDE) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "o4-mini 9,000 tokens" in choices(pilot))
+        assert "api.example.org · 9,000 tokens" in choices(pilot)
+        assert "400,000" not in choices(pilot)
+
+
+async def test_who_would_be_disturbed_is_asked_only_when_the_reader_comes_there() -> None:
+    backend = configured()
+    safe = replace(WORK, name="safe", model="x-1", asks=True)
+    backend.more_profiles = (safe, WORK)
+    backend.offered["safe"] = (ModelInfo(id="x-2"),)
+    async with running(backend, WIDE) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "o4-mini" in choices(pilot))
+        assert "x-2" not in choices(pilot)
+        await at_row(pilot, "safe")  # which is there because of a letter, not of a step
+        await until(pilot, lambda: "may run a program" in told(pilot))
+        await settle(pilot)
+        assert told(pilot).startswith("↓ asks for its models")
+        await pilot.press("down", "ctrl+u")
+        await until(pilot, lambda: "safe x-2" in choices(pilot))
+
+
+async def test_the_profile_in_use_is_asked_at_once_whatever_it_takes() -> None:
+    backend = configured()
+    backend.profile = replace(backend.profile, asks=True)
+    backend.offered["sandbox"] = (ModelInfo(id="sandbox-2"),)
+    async with running(backend, WIDE) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "sandbox-2" in choices(pilot))
+
+
+async def test_a_server_that_came_later_is_found_by_both_keys() -> None:
+    backend = configured()
+    async with running(backend, WIDE) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: "Nothing else was found; F2 shows all 2" in status(pilot))
+        backend.discovered = (OLLAMA,)
+        await opened(pilot)
+        assert "ollama llama3.2 answers at 127.0.0.1:11434" in choices(pilot)
+        backend.discovered = (replace(OLLAMA, model="llama4"),)
+        await pilot.press("escape", "f3")
+        await until(pilot, lambda: "ollama · llama4" in status(pilot))
+        assert backend.defaults == [("ollama", "llama4")]
 
 
 async def test_what_comes_later_does_not_move_the_highlight() -> None:
@@ -248,7 +374,7 @@ async def test_nothing_found_says_nothing() -> None:
         await settle(pilot)
         assert "Found" not in chat(pilot)
         await pilot.press("f3")
-        await until(pilot, lambda: "Nothing else was found here" in status(pilot))
+        await until(pilot, lambda: "No key and no local server was found" in status(pilot))
         assert not backend.defaults
 
 

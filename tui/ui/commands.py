@@ -66,8 +66,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         action="use_found",
-        title="Use what was found",
-        help="Talk to the first model found on this machine, in new threads too",
+        title="Use what was found here (a local server, a key)",
+        help="Look again, and talk to the first one found, in new threads too",
         keys="f3",
         priority=True,
     ),

@@ -49,13 +49,25 @@ class ModelScreen(RunScreen):
         self.app.push_screen(PickerScreen(desk.models, current), chosen)
 
     def action_use_found(self) -> None:
-        """Talk to the first of what was found on this machine, now and in new threads."""
-        found = [] if self._desk is None else self._desk.models.found
-        if self._desk is None or not found:
-            self._say("Nothing else was found here; F2 lists what is configured.")
+        """Talk to the first of what is found on this machine, now and in new threads."""
+        if self._desk is None:
+            self._say("Still starting.")
+        else:
+            self._later(self._use_found(self._desk, self._desk.thread), "model")
+
+    async def _use_found(self, desk: Desk, thread: OpenThread) -> None:
+        # What was found at the start may be gone, and a server may have come.
+        try:
+            found = await desk.models.discover()
+        except TickertapeError as error:
+            self._complain(error)
             return
-        choice = Choice(found[0].name, found[0].model, is_default=True)
-        self._later(self._use(self._desk, self._desk.thread, choice), "model")
+        if found:
+            await self._use(desk, thread, Choice(found[0].name, found[0].model, is_default=True))
+        elif (known := len(desk.models.profiles())) > 1:
+            self._say(f"Nothing else was found; F2 shows all {known} profiles.")
+        else:
+            self._say("No key and no local server was found here.")
 
     async def _use(self, desk: Desk, thread: OpenThread, choice: Choice) -> None:
         profile, model, is_default = choice

@@ -34,8 +34,7 @@ class Models:
     async def discover(self) -> Sequence[ProfileInfo]:
         """What could be used and is not configured."""
         self.found = tuple(await self._catalog.discover())
-        for each in self.found:
-            self._profiles.setdefault(each.name, each)
+        self._profiles.update({each.name: each for each in self.found})
         return self.found
 
     def profiles(self) -> list[ProfileInfo]:
@@ -49,7 +48,8 @@ class Models:
     async def make_default(self, profile: str, model: str) -> None:
         """New threads use these from now on."""
         await self._catalog.make_default(profile, model)
-        self.default = self.target(profile, model)
+        if (chosen := self.target(profile, model)) is not None:
+            self.default = self._profiles[profile] = replace(chosen, configured=True)
 
     def profile(self, name: str) -> ProfileInfo | None:
         """The profile of that name, or the default for a name that nothing has any longer."""
