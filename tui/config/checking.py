@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.config.local_file import KeyPath
-from tui.core.settings import Price
+from tui.core.settings import FROM_ENVIRONMENT, Price
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -30,11 +30,14 @@ _SECRET_VALUE = re.compile(
     r"^(?:sk|gsk|xai|pk|rk)[-_]\w|^(?i:bearer )|^[A-Za-z0-9]{32,}$|\bAIza\w"
     r"|\b(?:sk|gsk|xai|pk|rk)[-_](?=[\w-]*\d)[\w-]{12,}|\b(?i:bearer )(?=\S*\d)\S{8,}"
 )
+# In a header nothing else is called like this.
+_CREDENTIAL = re.compile(r"auth(?!ors?$)|key|token|secret|cookie|password", re.IGNORECASE)
 _HIDDEN = "[hidden]"
 _LOGIN = re.compile(r"^(\w+://)[^/@]*@")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
+_NEAR = 0.7  # with less, "nope" is "openai"
 
 T = TypeVar("T")
 
@@ -92,7 +95,9 @@ class Checker:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            built = TypeAdapter(cls).validate_python(data)
+            # As JSON, because only there strictness means the values and not Python's own types.
+            text = json.dumps(data, default=str, ensure_ascii=False)  # dates were text before, too
+            built = TypeAdapter(cls).validate_json(text.encode(), strict=True)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 self._note_detail(detail, where)
@@ -115,6 +120,9 @@ class Checker:
         key = (*where, *map(str, detail["loc"]))
         if key in {mistake.key for mistake in self.mistakes}:
             return  # said already: a table that is none, by ``table``
+        if detail["type"] == "json_invalid":  # its input is everything, keys as well
+            self.note(key, "has tables or lists too deep within each other")
+            return
         value = shown(key, detail["input"])
         if detail["type"] == "literal_error":
             allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
@@ -177,6 +185,8 @@ def is_secret(key: KeyPath, value: Any) -> bool:
         return any(is_secret((*key, name), each) for name, each in value.items())
     if isinstance(value, list | tuple):
         return any(is_secret(key, each) for each in value)
+    if isinstance(value, str) and is_from_environment(value):
+        return False
     if any(_SECRET_NAME.search(name) for name in key[2:]) and key[2] != "prices":
         return True
     return isinstance(value, str) and bool(_SECRET_VALUE.search(value))
@@ -201,10 +211,22 @@ def is_variable(name: str) -> bool:
     return bool(_VARIABLE.fullmatch(name)) and not re.match(r"(sk|gsk|xai)[-_]|AIza", name)
 
 
+def is_from_environment(value: str) -> bool:
+    """Whether a header's value names the variable that the value is taken from."""
+    variable = value.removeprefix(FROM_ENVIRONMENT)
+    return variable != value and is_variable(variable)
+
+
+def is_credential(header: str, value: str) -> bool:
+    """Whether a header is, by its name or its value, what nobody should read."""
+    return bool(_CREDENTIAL.search(header) or _SECRET_VALUE.search(value))
+
+
 def choices(given: str, allowed: Iterable[str]) -> str:
     """A hint: the near name, or all of them."""
     names = list(allowed)
-    near = difflib.get_close_matches(given, names, n=1)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=_NEAR)
+    near = near or [name for name in names if len(given) > 1 and name.startswith(given)]
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"There are: {', '.join(names)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,18 +16,22 @@ from tui.core.errors import ConfigError
 KeyPath: TypeAlias = tuple[str, ...]
 
 _PRIVATE = 0o600
+_REPEATED = re.compile(r"Cannot (overwrite|declare|redefine|mutate)")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's tables; nothing when there is no file. Raises ConfigError, with the line."""
+    text = ""
     try:
         # Some editors begin a file with a mark of its byte order, which is no TOML.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"{path} is not valid TOML: {error}.", hint="Mend that line, then start again."
+            f"{path} is not valid TOML: {error}{_twice(str(error), text)}.",
+            hint="Mend that line, then start again.",
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
@@ -37,6 +42,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}.", hint="Check its permissions."
         ) from error
+
+
+def _twice(said: str, text: str) -> str:
+    """Which key or table is there once more than it can be; only that, its value may be a key."""
+    if not _REPEATED.match(said):
+        return ""
+    lines = text.rstrip().splitlines()
+    at = re.search(r"at line (\d+)", said)
+    line = lines[int(at[1]) - 1 if at else -1].strip()
+    name, is_key, _ = line.partition("=")
+    shown = name.strip() if is_key or line.startswith("[") else ""
+    return f": {shown} is there already" if shown else ""
 
 
 def change(path: Path, update: Callable[[dict[str, Any]], None]) -> None:

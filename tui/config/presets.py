@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from tui.core.settings import Profile, WireProtocol
 
@@ -44,6 +45,7 @@ SANDBOX = Profile(name="sandbox", preset="sandbox", embedded=True, model="sandbo
 
 # Azure's address holds the resource's name, its models are called as their deployments are.
 AZURE = "azure"
+_AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 NEEDS_ADDRESS = "https://NAME.openai.azure.com/openai/v1"
 _AZURE = Profile(name=AZURE, preset=AZURE, protocol="responses", api_key_env="AZURE_OPENAI_API_KEY")
 
@@ -87,6 +89,21 @@ def located(preset: Profile) -> Profile:
     if not given:
         return preset
     return replace(preset, base_url=_azure_root(given) if preset.name == AZURE else given)
+
+
+def key_variable(base_url: str) -> str:
+    """The variable with the key for the host at this address; empty for one that no preset has."""
+    try:
+        host = urlsplit(base_url).hostname or ""
+    except ValueError:
+        return ""
+    if host.endswith(_AZURE_HOSTS):
+        return _AZURE.api_key_env
+    return next((each.api_key_env for each in PRESETS.values() if _host(each) == host), "")
+
+
+def _host(preset: Profile) -> str:
+    return urlsplit(preset.base_url or "").hostname or "-"
 
 
 def address_source(profile: Profile) -> str:

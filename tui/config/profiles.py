@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -11,12 +9,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tui.config.checking import NO_KEYS_HERE, Checker, choices, is_variable, shown
+from tui.config.checking import (
+    NO_KEYS_HERE,
+    Checker,
+    choices,
+    is_credential,
+    is_from_environment,
+    is_variable,
+    shown,
+)
 from tui.config.local_file import KeyPath
-from tui.config.presets import AZURE, NEEDS_ADDRESS, PRESETS, SANDBOX, located
+from tui.config.options import check_options
+from tui.config.presets import AZURE, NEEDS_ADDRESS, PRESETS, SANDBOX, key_variable, located
+from tui.config.schemas import shape
 from tui.core.errors import ConfigError
 from tui.core.models import JsonObject
-from tui.core.settings import Profile
+from tui.core.settings import FROM_ENVIRONMENT, Profile
 
 
 def build_profiles(
@@ -29,11 +37,6 @@ def build_profiles(
         table = check.table(value, where)
         profiles[name] = _profile(check, name, table, where, here)
     return profiles
-
-
-def with_schema(profile: Profile, schema: Path) -> Profile:
-    """The same profile, answering with JSON of this shape. Raises ConfigError."""
-    return replace(profile, options={**profile.options, "response_format": _shape(schema)})
 
 
 def existing_file(check: Checker, path: Path, here: Path, key: KeyPath) -> Path:
@@ -76,6 +79,10 @@ def _below(check: Checker, name: str, table: dict[str, Any], where: KeyPath) -> 
     if isinstance(table.get("preset"), str):
         said = f"is {chosen!r}, but there is no such preset"
         check.note((*where, "preset"), said, choices(chosen, PRESETS))
+    address = table.get("base_url")
+    if isinstance(address, str):
+        # A key is sent to nobody but the host that it is for.
+        return {"api_key_env": key_variable(address)}
     # Without any address it is OpenAI that is meant.
     is_openai = table.get("dialect", "openai") == "openai"
     return {"base_url": located(PRESETS["openai"]).base_url} if is_openai else {}
@@ -96,6 +103,26 @@ def _check_given(check: Checker, given: dict[str, Any], where: KeyPath) -> None:
         check.note((*where, "api_key_env"), said, NO_KEYS_HERE)
     if isinstance(command, str) and not _is_command(command):
         check.note((*where, "key_command"), "is no command that can be read", "Check its quotes.")
+    headers, options = given.get("headers"), given.get("options")
+    if isinstance(headers, dict):
+        _check_headers(check, headers, (*where, "headers"))
+    if isinstance(options, dict):
+        check_options(check, options, (*where, "options"))
+
+
+def _check_headers(check: Checker, headers: dict[str, Any], where: KeyPath) -> None:
+    for name, value in headers.items():
+        if not isinstance(value, str) or is_from_environment(value):
+            continue
+        if value.startswith(FROM_ENVIRONMENT):
+            hint = f'Like this: {name} = "{FROM_ENVIRONMENT}NAME"'
+            check.note((*where, name), "does not name an environment variable", hint)
+        elif is_credential(name, value):
+            hint = (
+                f'Write {name} = "{FROM_ENVIRONMENT}NAME": the whole value, with the word before '
+                "the key if there is one, is taken from the environment variable NAME."
+            )
+            check.note((*where, name), "holds a credential, and those are not kept in files", hint)
 
 
 def _is_address(text: str) -> bool:
@@ -121,27 +148,7 @@ def _schema(check: Checker, given: dict[str, Any], key: KeyPath, here: Path) -> 
     found = existing_file(check, Path(path), here, key)
     given["output_schema"] = str(found)
     try:
-        return _shape(found) if found.is_file() else None
+        return shape(found) if found.is_file() else None
     except ConfigError as error:
         check.note(key, f"cannot be used: {error.message.rstrip('.')}", error.hint)
         return None
-
-
-def _shape(schema: Path) -> JsonObject:
-    """The ``response_format`` for a file with a JSON schema."""
-    try:
-        found = json.loads(schema.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{schema} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigError(f"{schema} is no JSON: {error}.") from error
-    if not isinstance(found, dict) or not found:
-        raise ConfigError(
-            f"{schema} is no JSON schema.",
-            hint='It has to be an object, such as {"type": "object", "properties": {}}.',
-        )
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", str(found.get("title") or schema.stem))[:64]
-    # Only a schema without loose ends is one that a server can hold the model to.
-    strict = found.get("additionalProperties") is False
-    described = {"name": name, "schema": found, "strict": strict}
-    return {"type": "json_schema", "json_schema": described}

@@ -27,15 +27,41 @@ _ROOTS = {
     "api.groq.com": "/openai/v1",
     "generativelanguage.googleapis.com": "/v1beta/openai",
 }
+_WELL_KNOWN = frozenset(
+    {
+        "api.openai.com",
+        "api.anthropic.com",
+        "generativelanguage.googleapis.com",
+        "api.x.ai",
+        "api.mistral.ai",
+        "api.deepseek.com",
+        "api.groq.com",
+        "openrouter.ai",
+    }
+)
 _NATIVE = ("/api/chat", "/api/generate", "/api/v0", "/api")  # Ollama's and LM Studio's own
 
 
 def address_hint(profile: Profile) -> str:
     """What to do when nothing is at the profile's address, or something else than an API."""
-    if profile.protocol == "assistants" and _host(profile) in ("", "api.openai.com"):
+    if profile.protocol == "assistants" and _is_openai(profile):
         return 'OpenAI has switched its Assistants API off: set protocol = "responses".'
     better = _better(profile)
     return f'Try base_url = "{better}" in the profile.' if better else CHECK
+
+
+def changed_hint(profile: Profile) -> str:
+    """What to do when nothing is at an address below which the server has answered before."""
+    if profile.protocol == "chat":
+        return "It answered before: see whether the server or its models were changed since."
+    if _is_openai(profile) and profile.protocol == "assistants":
+        return address_hint(profile)
+    return 'It answers elsewhere: it may know another protocol only. Try protocol = "chat".'
+
+
+def is_well_known(host: str) -> bool:
+    """Whether the host is surely spelled right, and there."""
+    return host in _WELL_KNOWN
 
 
 def _better(profile: Profile) -> str | None:
@@ -59,6 +85,10 @@ def _meant(path: str, host: str) -> str:
     if root is not None:
         return root if path in ("", "/v1", "/openai", "/api") else path
     return "/v1" if path in ("", *_NATIVE) else path
+
+
+def _is_openai(profile: Profile) -> bool:
+    return _host(profile) in ("", "api.openai.com")
 
 
 def _host(profile: Profile) -> str:

@@ -20,11 +20,15 @@ from tui.providers.words import plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answerer:
-    """Who answered. ``address_hint`` is what to do when it is not the one that was meant."""
+    """Who answered. ``address_hint`` is what to do when it is not the one that was meant.
+
+    ``keyless`` is the name of a profile that sends no key, or empty.
+    """
 
     host: str
     secrets: Secrets
     address_hint: str = CHECK
+    keyless: str = ""
 
 
 def _kind(code: str, message: str, hint: str, *, retryable: bool = False) -> Kind:
@@ -70,6 +74,8 @@ def status_error(
     if known is not None and known.code not in _ONLY.get(status, (known.code,)):
         known = None
     kind = known or _STATUS.get(status) or _by_class(status)
+    if kind.code == "unauthorized" and who.keyless:
+        kind = _wants_key(who.keyless)
     hint = kind.hint or who.address_hint
     delay = retry_after(headers)
     if delay is not None and delay >= 1:
@@ -83,6 +89,14 @@ def status_error(
         status=status,
         context_window=said.window if kind.code == CONTEXT else None,
     )
+
+
+def _wants_key(profile: str) -> Kind:
+    hint = (
+        f"Name the key's variable with api_key_env in the profile {profile!r}, or run: "
+        f"tickertape config set-key {profile}"
+    )
+    return _kind("unauthorized", "The server wants a key, and the profile has none", hint)
 
 
 def _sentence(ours: str, said: Said) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,14 @@ class Secrets:
 
     @classmethod
     def of(
-        cls, api_key: str | None, headers: Mapping[str, str], tools: Sequence[Any] = ()
+        cls,
+        api_key: str | None,
+        headers: Mapping[str, str],
+        tools: Sequence[Any] = (),
+        also: Iterable[str] = (),
     ) -> Secrets:
-        """The key, and what by its name is a credential in headers and hosted ``tools``."""
-        found = [*_credentials(headers), *_credentials(tools)]
+        """The key, what by its name is a credential in headers and hosted ``tools``, ``also``."""
+        found = [*_credentials(headers), *_credentials(tools), *also]
         found += [value.split(" ", 1)[1] for value in found if " " in value]
         return cls(pattern_of(filter(is_secret, (api_key or "", *found))))
 

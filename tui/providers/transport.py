@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -18,8 +19,14 @@ from tui.core.errors import ProviderError
 from tui.core.models import JsonObject, Problem
 from tui.core.settings import Profile, WireProtocol
 from tui.providers import failures, unreachable
-from tui.providers.addresses import address_hint
+from tui.providers.addresses import address_hint, changed_hint
 from tui.providers.fields import obj, objects, parse_object, text
+from tui.providers.headers import (
+    headers_of,
+    secret_headers,
+    sends_credential,
+    without_made_up_key,
+)
 from tui.providers.redaction import Secrets
 from tui.providers.unreachable import Route
 from tui.providers.way_out import proxy_for, trusted
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     import openai
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+_NO_KEY = "none"  # said, as well
 _OPENAI = "https://api.openai.com/v1"  # said, or the SDK would look for one in the environment
 
 Call: TypeAlias = Callable[["openai.AsyncOpenAI"], AbstractAsyncContextManager[Any]]
@@ -77,13 +85,21 @@ class OpenedResponse:
 
 
 class Transport:
-    """One client for one profile, made on first use and shared by all its runs."""
+    """One client for one profile, made on first use and shared by all its runs.
+
+    Raises ConfigError when a header names a variable that is not set.
+    """
 
     def __init__(self, profile: Profile, api_key: str | None) -> None:
-        self.secrets = Secrets.of(api_key, profile.headers, profile.hosted_tools)
+        self._headers = headers_of(profile)
+        taken = secret_headers(profile).values()
+        self.secrets = Secrets.of(api_key, self._headers, profile.hosted_tools, taken)
         self.host = urlsplit(profile.base_url or "").netloc.rpartition("@")[2] or "the server"
         self.who = failures.Answerer(
-            host=self.host, secrets=self.secrets, address_hint=address_hint(profile)
+            host=self.host,
+            secrets=self.secrets,
+            address_hint=address_hint(profile),
+            keyless="" if api_key or sends_credential(self._headers) else profile.name,
         )
         self._profile = profile
         self._api_key = api_key
@@ -102,12 +118,14 @@ class Transport:
         data = parse_object(self.secrets.redact(body))
         if data is None:
             raise failures.not_json(self.who)
+        self._note_answer()
         return data
 
     async def stream(self, call: Call) -> OpenedResponse:
         """Send a request whose answer is an event stream. Raises ProviderError."""
         opened = await self._open(call)
         if not any(kind in opened.content_type for kind in ("html", "json")):
+            self._note_answer()
             return opened
         try:
             body = await opened.body()
@@ -118,6 +136,10 @@ class Transport:
         if _is_answer(parse_object(body) or {}):  # from a proxy that does not stream
             return opened.stand_for(body)
         raise failures.not_a_stream(body, self.who)
+
+    def _note_answer(self) -> None:
+        """There is an API at this address, so that later faults are not the address's."""
+        self.who = replace(self.who, address_hint=changed_hint(self._profile))
 
     def broken(self, error: Exception) -> Problem:
         """Why reading a body stopped, in words."""
@@ -143,7 +165,9 @@ class Transport:
         async with self._building:
             if self._client is None:
                 try:
-                    self._client = await asyncio.to_thread(_build, self._profile, self._api_key)
+                    self._client = await asyncio.to_thread(
+                        _build, self._profile, self._api_key, self._headers
+                    )
                 except ProviderError as error:
                     # A fresh error: the frames of the failed one hold the key.
                     raise failures.unusable(str(error), error.hint) from None
@@ -189,7 +213,7 @@ def _call_quietly(call: Call, client: openai.AsyncOpenAI) -> AbstractAsyncContex
     return call(client)
 
 
-def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
+def _build(profile: Profile, api_key: str | None, headers: Mapping[str, str]) -> openai.AsyncOpenAI:
     """Make the client; slow the first time, so never on an event loop."""
     import httpx2
     import openai
@@ -213,23 +237,23 @@ def _build(profile: Profile, api_key: str | None) -> openai.AsyncOpenAI:
         "max_retries": 0,
         "timeout": timeout,
         "http_client": http_client,
-        "default_headers": dict(profile.headers),
+        "default_headers": dict(headers),
     }
+    if not api_key:
+        http_client.event_hooks["request"].append(without_made_up_key(headers))
     client: openai.AsyncOpenAI
     if profile.dialect == "azure":
         client = openai.AsyncAzureOpenAI(
             azure_endpoint=_resource(profile.base_url or ""),
             api_version=profile.api_version,
-            api_key=api_key,
+            api_key=api_key or _NO_KEY,
             **shared,
         )
     else:
-        if not api_key and not any(name.lower() == "authorization" for name in profile.headers):
-            http_client.event_hooks["request"].append(_without_key)
         if profile.dialect == "foundry":
             shared["default_query"] = {"api-version": profile.api_version or "v1"}
         client = openai.AsyncOpenAI(
-            base_url=profile.base_url or _OPENAI, api_key=api_key or "none", **shared
+            base_url=profile.base_url or _OPENAI, api_key=api_key or _NO_KEY, **shared
         )
     _import_types(client, profile.protocol)
     return client
@@ -261,11 +285,6 @@ def _import_types(client: openai.AsyncOpenAI, protocol: WireProtocol) -> None:
         _ = client.responses
     else:
         _ = client.chat.completions
-
-
-async def _without_key(request: httpx2.Request) -> None:
-    """The SDK insists on a key; a server without one should not get to see a made-up one."""
-    request.headers.pop("Authorization", None)
 
 
 def _check(profile: Profile) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tui.core.errors import ProviderError
 from tui.core.models import Problem
+from tui.providers.addresses import is_well_known
 from tui.providers.kinds import RETRY_HINT
 from tui.providers.words import plain
 
@@ -21,6 +22,8 @@ _TRUST_HINT = (
     "otherwise someone may be listening in."
 )
 _TLS_HINT = "The port may not speak TLS: is it http:// instead of https://?"
+_CHECK_BOTH = "Check base_url for typing errors, and the network."
+_CHECK_NETWORK = "Check this machine's network, and whether it needs a proxy (HTTPS_PROXY)."
 # OpenSSL's numbers for what is wrong with a certificate.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED = (18, 19)
@@ -111,7 +114,7 @@ def too_slow(route: Route) -> ProviderError:
         hint=(
             f"Check {PROXY_VARIABLES} and NO_PROXY, and the network."
             if route.proxy
-            else "Check base_url and the network; connect_timeout sets how long to wait."
+            else f"{_address_or_network(route)} connect_timeout sets how long to wait."
         ),
         code="connect_timeout",
         retryable=True,
@@ -152,17 +155,25 @@ def cannot_connect(error: BaseException, route: Route) -> ProviderError:
         )
     if unknown:
         return ProviderError(
-            f"There is no host {route.host}.",
-            hint="Check base_url for typing errors, and the network.",
+            f"The host {route.host} cannot be found."
+            if is_well_known(route.host)
+            else f"There is no host {route.host}.",
+            hint=_address_or_network(route),
             code="unknown_host",
             retryable=True,
         )
     return ProviderError(
         f"Nothing answers at {route.host}.",
-        hint="Is the server running, and is the port right?",
+        hint=_CHECK_NETWORK
+        if is_well_known(route.host)
+        else "Is the server running, and is the port right?",
         code="connection_refused",
         retryable=True,
     )
+
+
+def _address_or_network(route: Route) -> str:
+    return _CHECK_NETWORK if is_well_known(route.host) else _CHECK_BOTH
 
 
 def _untrusted(number: int, host: str) -> ProviderError:
