@@ -87,8 +87,10 @@ async def test_without_text_there_is_nothing_to_go_on_from() -> None:
         await until(pilot, lambda: "It broke. F5 tries again." in log(pilot))
         assert "F8" not in log(pilot)
         await pilot.press("f8")
-        await until(pilot, lambda: "No tool call waits" in status(pilot))
+        await until(pilot, lambda: "F5 tries again." in status(pilot))
         assert not backend.commands
+        await pilot.press("f9")
+        await until(pilot, lambda: "No tool call waits" in status(pilot))
 
 
 async def test_what_could_not_be_continued_is_told_and_can_be_asked_again() -> None:
@@ -204,7 +206,7 @@ async def test_one_answer_is_not_counted_and_a_busy_thread_says_so() -> None:
         await until(pilot, lambda: "the first one" in log(pilot))
         assert "answer 1" not in log(pilot)
         await pilot.press("alt+left")
-        await until(pilot, lambda: "There is only one answer here" in status(pilot))
+        await until(pilot, lambda: "Only one answer is here" in status(pilot))
         retried(backend, "t1-m1", "r2", "the second one")
         backend.say("t1", "and now?")
         backend.begin("t1", "r3").text("just a")

@@ -132,7 +132,7 @@ async def test_waiting_quits_by_itself_when_the_last_one_ended() -> None:
     async with running(backend, SMALL) as pilot:
         await ask(pilot)
         await pilot.press("w")
-        await until(pilot, lambda: "Quits when the answers are done; Esc stays." in status(pilot))
+        await until(pilot, lambda: "Quits when all is done; Esc stays." in status(pilot))
         await pilot.press("k")
         mark(backend, "t1", running=False)
         await settle(pilot)

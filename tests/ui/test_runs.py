@@ -21,7 +21,7 @@ from tests.ui.driving import (
 from tests.ui.fakes import FakeBackend, FakeRun
 from tui.core import events as e
 from tui.core.errors import StoreError
-from tui.core.models import Outcome, PartKind, Problem
+from tui.core.models import Outcome, PartKind, Problem, ThreadSummary, Usage
 from tui.core.services import RetryRun
 from tui.ui.composer import Composer
 from tui.ui.leaving import Leaving
@@ -203,6 +203,44 @@ async def test_a_new_branch_takes_the_place_of_the_old_answer() -> None:
         await until(pilot, lambda: "new answer" in log(pilot))
         assert "old answer" not in log(pilot)
         assert "a question" in log(pilot)
+
+
+async def test_a_remark_goes_when_the_state_it_spoke_of_is_over() -> None:
+    backend, run = in_thread()
+    run.text("on and on", end=False)
+    async with running(backend, SMALL) as pilot:
+        await pilot.press("escape")
+        await until(pilot, lambda: "Esc again" in status(pilot))
+        run.finish()
+        await until(pilot, lambda: "Done" in status(pilot))
+        assert "Esc again" not in status(pilot)
+        await pilot.press("f8")
+        await until(pilot, lambda: "No tool call waits" in status(pilot))
+        backend.say("t1", "another")
+        backend.begin("t1", "r2")
+        await until(pilot, lambda: "another" in log(pilot))
+        assert "No tool call" not in status(pilot)
+
+
+async def test_a_long_remark_leaves_result_and_profile_where_they_are() -> None:
+    backend, run = in_thread()
+    run.emit(e.UsageReported(usage=Usage(input_tokens=123_456, output_tokens=78_901)))
+    run.finish()
+    title = "A title of many words, which are more than fit on a line of this width"
+    waits = ThreadSummary(id="t2", title=title, created_at=1, updated_at=1, waiting=True)
+    backend.summarise(waits)
+    async with running(backend, SMALL) as pilot:
+        await until(pilot, lambda: "123,456 in" in status(pilot))
+        result = status(pilot)
+        await pilot.press("f8")
+        await until(pilot, lambda: "No tool call waits here" in status(pilot))
+        said, ended, profile = (each.strip() for each in status(pilot).split("│"))
+        assert said.endswith("…")
+        assert ended == "Done · 0.00 s"
+        assert profile == "sandbox · sandbox-1"
+        await pilot.resize_terminal(200, 24)
+        await until(pilot, lambda: f"one does in “{title}”." in status(pilot))
+        assert result.strip() in status(pilot)
 
 
 async def test_the_status_counts_seconds_while_a_run_goes_on() -> None:

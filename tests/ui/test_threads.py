@@ -51,7 +51,7 @@ async def test_marks_follow_the_changes_and_order_follows_time() -> None:
         backend.summarise(summary(3, updated_at=NOW, running=True, waiting=True))
         await until(pilot, lambda: listed(pilot)[0].startswith("? Thread 3"))
         await pilot.press("f8")
-        assert "No tool call waits for you here; one does in “Thread 3”." in status(pilot)
+        assert "No tool call waits here; one does in “Thread 3”." in status(pilot)
         backend.summarise(summary(3, updated_at=NOW, unread=True))
         await until(pilot, lambda: listed(pilot)[0].startswith("• Thread 3"))
         backend.summarise(summary(2, deleted=True))

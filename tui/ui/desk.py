@@ -188,9 +188,9 @@ class Desk:
         """Take a waiting message back."""
         await self._services.conversations.unqueue(thread.id, message_id)
 
-    async def send_queued(self) -> None:
+    async def send_queued(self, thread: OpenThread) -> None:
         """Send the first waiting message."""
-        await self._services.conversations.send_queued(self.thread.id)
+        await self._services.conversations.send_queued(thread.id)
 
     async def wire(self, run_id: RunId) -> Sequence[WireEvent]:
         """The raw events of a run."""

@@ -32,7 +32,7 @@ from tui.ui.welcome import EXAMPLE
 _SENDING_SECONDS = 2.0
 _UNSAVED = "Not everything could be saved, and what was not is lost. Quit all the same?"
 _UNSENT = "This text cannot be saved: quit and lose it?"
-_QUITS_LATER = "Quits when the answers are done; Esc stays."
+_QUITS_LATER = "Quits when all is done; Esc stays."
 
 
 class MainScreen(ModelScreen):

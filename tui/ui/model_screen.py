@@ -95,7 +95,7 @@ class ModelScreen(RunScreen):
             return
         answers, place = latest_answers(self._desk.thread.transcript)
         if not answers:
-            self._say("There is only one answer here; F5 asks for another.")
+            self._say("Only one answer is here; F5 asks again.")
         elif not 0 <= place + step < len(answers):
             self._say("This is the first answer." if step < 0 else "This is the latest answer.")
         else:

@@ -23,7 +23,7 @@ from tui.ui.session import OpenThread
 _CONTINUE = "Continue exactly where you stopped, without repeating anything."
 _STARTING = "Still starting; the message goes out as soon as it can."
 _NOT_STARTED = "Tickertape could not start; see above. Your text stays here."
-_ENDED = "Its model ended with Tickertape: F5 tries again, F9 leaves it."
+_ENDED = "Its model ended with Tickertape."
 
 
 class RunScreen(PaneScreen):
@@ -53,7 +53,7 @@ class RunScreen(PaneScreen):
             self._first_text = event.text
             self._say(_STARTING)
         elif not self._not_sending.is_set():
-            self._say("The message before this one is still being written down.")
+            self._say("The message before it is still being sent.")
         else:
             self._begin_sending(self._desk, self._drafts, event.text)
 
@@ -77,6 +77,8 @@ class RunScreen(PaneScreen):
         try:
             if await desk.prepare(thread) and desk.thread is thread:
                 self._show_thread()
+            if thread.queue() and thread.active_run() is None:
+                await desk.send_queued(thread)  # what waits longer goes first
             await desk.send(thread, text)
         except TickertapeError as error:
             await self._attempt(drafts.not_sent(key, text))
@@ -106,9 +108,9 @@ class RunScreen(PaneScreen):
         if self._desk is None or not self._desk.thread.queue():
             self._say("No message waits here.")
         elif self._desk.thread.active_run() is not None:
-            self._say("It is sent when this answer is done.")
+            self._say("Sent when this answer is done.")
         elif self._not_sending.is_set():
-            self._later(self._attempt(self._desk.send_queued()), "run")
+            self._later(self._attempt(self._desk.send_queued(self._desk.thread)), "run")
 
     @on(Composer.RecallAsked)
     def _recall(self, event: Composer.RecallAsked) -> None:
@@ -145,7 +147,7 @@ class RunScreen(PaneScreen):
         """What was taken back too late was sent, and must not be sent again."""
         for message_id, text in list(self._returned.items()):
             if message_id in thread.transcript.messages and self._composer.take(text):
-                self._say("That message was on its way already.")
+                self._say("That message is on its way already.")
             if message_id not in thread.transcript.queue:
                 del self._returned[message_id]
 
@@ -267,8 +269,12 @@ class RunScreen(PaneScreen):
             self._approval.action_answer(approved)
             return
         other = self._threads.waiting()
-        where = "" if other is None else f" here; one does in “{self._title(other.id)}”"
-        self._say(f"No tool call waits for you{where}.")
+        if other is not None:
+            self._say(f"No tool call waits here; one does in “{self._title(other.id)}”.")
+        elif approved and self._desk is not None and self._desk.thread.has_failed:
+            self._say("F5 tries again.")
+        else:
+            self._say("No tool call waits for you.")
 
     def _title(self, thread_id: str) -> str:
         summary = self._threads.summary(thread_id)

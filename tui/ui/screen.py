@@ -8,7 +8,7 @@ from typing import Any
 from textual.timer import Timer
 
 from tui.core.errors import TickertapeError
-from tui.core.events import Envelope
+from tui.core.events import Envelope, RunFinished, RunInterrupted, RunResumed, RunStarted
 from tui.core.models import Problem, RunId, ThreadId
 from tui.core.services import LogItem, Services, ThreadReloaded
 from tui.core.thread import Run
@@ -24,6 +24,7 @@ from tui.ui.welcome import Welcome, startup_problem
 
 Connect = Callable[[], Awaitable[Services]]
 
+_TURNING_POINTS = (RunStarted, RunResumed, RunInterrupted, RunFinished)
 # What was found at the start, such as a damaged file, is worth reading.
 _NOTICE_SECONDS = 60
 
@@ -290,6 +291,8 @@ class ThreadScreen(LayoutScreen):
             return
         if isinstance(item, Envelope):
             thread.transcript.apply(item)
+            if isinstance(item.event, _TURNING_POINTS):
+                self._say_nothing()  # whatever was remarked was of the state before
         self._chat.apply(item)
         self._inspector.apply(item)
 

@@ -102,6 +102,14 @@ class OpenThread:
             return None
         return run if is_partial(self.transcript, run) else None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the latest run is over and did not complete."""
+        run = self.latest_run()
+        if run is None or run.state is not RunState.FINISHED:
+            return False
+        return run.outcome is not Outcome.COMPLETED
+
     def queue(self) -> list[QueuedMessage]:
         """The messages that wait for their turn, the next one first."""
         return list(self.transcript.queue.values())

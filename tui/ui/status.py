@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.widgets import Static
 
@@ -14,6 +15,9 @@ from tui.ui import wording
 
 # What was damaged before the start is over by then; in mid-session nothing is written any more.
 _DAMAGED = "damaged"
+_BETWEEN = "  │  "
+# A remark may be cut to this; for more, the run's figures give way while it is there.
+_REMARK_CELLS = 24
 
 
 class StatusLine(Static):
@@ -38,7 +42,11 @@ class StatusLine(Static):
         self._run = ""
         self._remark = ""
         self._standing = ""
-        self._shown = ("", "", "")
+        self._shown = ("", "", "", 0)
+
+    def on_resize(self) -> None:
+        """What fits is another matter now."""
+        self._draw()
 
     def show(self, *, target: str, run: str) -> None:
         """Where messages go, and what the run does."""
@@ -57,13 +65,31 @@ class StatusLine(Static):
 
     def _draw(self) -> None:
         remark = self._remark or self._standing
-        shown = (remark, self._run, self._target)
+        shown = (remark, self._run, self._target, self.content_size.width)
         if shown == self._shown:
             return
         self._shown = shown
+        pieces = fitted(*shown)
         styles = ("bold $text-accent", "$foreground", "")
-        told = [Content.styled(*piece) for piece in zip(shown, styles, strict=True) if piece[0]]
-        self.update(Content("  │  ").join(told))
+        told = [Content.styled(*piece) for piece in zip(pieces, styles, strict=True) if piece[0]]
+        self.update(Content(_BETWEEN).join(told))
+
+
+def fitted(remark: str, run: str, target: str, width: int) -> tuple[str, str, str]:
+    """The three as they fit side by side: what is cut is the remark.
+
+    When hardly any of it would be left the last of the run's figures go, never how it ended.
+    """
+    needed = min(cell_len(remark), _REMARK_CELLS)
+    while (room := _room(run, target, width)) < needed and " · " in run:
+        run = run.rpartition(" · ")[0]
+    if cell_len(remark) > room:
+        remark = set_cell_size(remark, room - 1) + "…" if room > 1 else ""
+    return remark, run, target
+
+
+def _room(run: str, target: str, width: int) -> int:
+    return width - sum(cell_len(_BETWEEN + each) for each in (run, target) if each)
 
 
 class StorageLine(Static):
