@@ -62,7 +62,7 @@ class Providers:
     def __init__(self, current: SettingsInForce, hide: HideSecret) -> None:
         self._current = current
         self._hide = hide
-        self._made: dict[str, Provider] = {}
+        self._made: dict[tuple[str, bool], Provider] = {}
         self._keys: dict[str, str | None] = {}
         self._server: EmbeddedServer | None = None
         self._served: tuple[str, str] | None = None
@@ -74,9 +74,10 @@ class Providers:
 
     async def provider(self, profile: Profile) -> Provider:
         async with self._making["" if profile.embedded else profile.name]:
-            if profile.name not in self._made:
-                self._made[profile.name] = await self._make(profile)
-            return self._made[profile.name]
+            made = (profile.name, profile.stateful)
+            if made not in self._made:
+                self._made[made] = await self._make(profile)
+            return self._made[made]
 
     async def models(self, name: str) -> Sequence[ModelInfo]:
         """What the profile's server offers. Raises ConfigError or ProviderError."""
@@ -87,7 +88,7 @@ class Providers:
         from tui.providers.registry import create
 
         if not profile.embedded:
-            return create(profile, api_key=await self.key(profile))
+            return _created(profile, await self.key(profile), self._hide)
         base_url, key = await self._embedded()
         return create(replace(profile, base_url=base_url), api_key=key)
 
@@ -154,10 +155,18 @@ def served_provider(settings: Settings, hide: HideSecret) -> Provider:
         # Foreign clients are served what their SDKs can follow.
         one_by_one = replace(settings.sandbox, interleave=False)
         return sandbox_provider(replace(settings, sandbox=one_by_one))
+    return _created(profile, api_key(profile), hide)
+
+
+def _created(profile: Profile, key: str | None, hide: HideSecret) -> Provider:
+    """The provider; what it sends and nobody may see is kept out of logs. Raises ConfigError."""
+    from tui.providers.headers import secret_headers
     from tui.providers.registry import create
 
-    key = api_key(profile)
     hide(key)
+    for value in secret_headers(profile).values():
+        hide(value)
+        hide(value.split()[-1])  # behind "Bearer"
     return create(profile, api_key=key)
 
 

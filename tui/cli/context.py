@@ -16,7 +16,7 @@ from tui.config.crash import CrashReports, NativeWatch
 from tui.config.logs import Redactor, log_to
 from tui.config.paths import resolve_paths
 from tui.config.presets import PRESETS, located
-from tui.config.profiles import with_schema
+from tui.config.schemas import with_schema
 from tui.config.settings_file import load_settings, profile_of
 from tui.core.errors import TickertapeError
 from tui.core.ports import ApprovalPolicy

@@ -60,11 +60,11 @@ async def _checks(context: Context, providers: Providers) -> AsyncIterator[Check
     yield Check(name="profile", state="ok", said=_described(context, profile))
     try:
         key = await providers.key(profile)
+        provider = await providers.provider(profile)
     except ConfigError as error:
         yield Check(name="key", state="failed", said=error.message, hint=error.hint)
         return
     yield _key_check(profile, key)
-    provider = await providers.provider(profile)
     async for check in Diagnosis(profile, provider).checks():
         yield check
 

@@ -11,6 +11,9 @@ from tui.core.models import JsonObject
 WireProtocol: TypeAlias = Literal["assistants", "responses", "chat"]
 Dialect: TypeAlias = Literal["openai", "azure", "foundry"]
 
+FROM_ENVIRONMENT = "env:"
+"""A header with this before the name of an environment variable has the variable's value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:

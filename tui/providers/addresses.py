@@ -44,7 +44,7 @@ _NATIVE = ("/api/chat", "/api/generate", "/api/v0", "/api")  # Ollama's and LM S
 
 def address_hint(profile: Profile) -> str:
     """What to do when nothing is at the profile's address, or something else than an API."""
-    if profile.protocol == "assistants" and _is_openai(profile):
+    if profile.protocol == "assistants" and _host(profile) in ("", "api.openai.com"):
         return 'OpenAI has switched its Assistants API off: set protocol = "responses".'
     better = _better(profile)
     return f'Try base_url = "{better}" in the profile.' if better else CHECK
@@ -52,10 +52,10 @@ def address_hint(profile: Profile) -> str:
 
 def changed_hint(profile: Profile) -> str:
     """What to do when nothing is at an address below which the server has answered before."""
+    if profile.protocol == "assistants":
+        return address_hint(profile)
     if profile.protocol == "chat":
         return "It answered before: see whether the server or its models were changed since."
-    if _is_openai(profile) and profile.protocol == "assistants":
-        return address_hint(profile)
     return 'It answers elsewhere: it may know another protocol only. Try protocol = "chat".'
 
 
@@ -85,10 +85,6 @@ def _meant(path: str, host: str) -> str:
     if root is not None:
         return root if path in ("", "/v1", "/openai", "/api") else path
     return "/v1" if path in ("", *_NATIVE) else path
-
-
-def _is_openai(profile: Profile) -> bool:
-    return _host(profile) in ("", "api.openai.com")
 
 
 def _host(profile: Profile) -> str:

@@ -22,12 +22,14 @@ from tui.providers.words import plain
 class Answerer:
     """Who answered. ``address_hint`` is what to do when it is not the one that was meant.
 
-    ``keyless`` is the name of a profile that sends no key, or empty.
+    ``absent_hint`` is what to do when nothing is there, of a server that has answered before;
+    ``keyless`` is the name of a profile that sends no key. Both may be empty.
     """
 
     host: str
     secrets: Secrets
     address_hint: str = CHECK
+    absent_hint: str = ""
     keyless: str = ""
 
 
@@ -76,7 +78,7 @@ def status_error(
     kind = known or _STATUS.get(status) or _by_class(status)
     if kind.code == "unauthorized" and who.keyless:
         kind = _wants_key(who.keyless)
-    hint = kind.hint or who.address_hint
+    hint = kind.hint or who.absent_hint or who.address_hint
     delay = retry_after(headers)
     if delay is not None and delay >= 1:
         hint = f"The server asks to wait {delay:.0f} s. {hint}"

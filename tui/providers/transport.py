@@ -138,8 +138,8 @@ class Transport:
         raise failures.not_a_stream(body, self.who)
 
     def _note_answer(self) -> None:
-        """There is an API at this address, so that later faults are not the address's."""
-        self.who = replace(self.who, address_hint=changed_hint(self._profile))
+        """There is an API at this address, so that what is missing later has other causes."""
+        self.who = replace(self.who, absent_hint=changed_hint(self._profile))
 
     def broken(self, error: Exception) -> Problem:
         """Why reading a body stopped, in words."""
