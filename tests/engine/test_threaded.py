@@ -26,6 +26,9 @@ class SlowRunLog:
         self.go = threading.Event()
         self.feeds: list[Feed[LogItem]] = []
 
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        return None
+
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
         self.asked.set()
         await asyncio.to_thread(self.go.wait, 5)

@@ -71,6 +71,7 @@ class FakeBackend:
         self.discovered: tuple[ProfileInfo, ...] = ()
         self.offered: dict[str, tuple[ModelInfo, ...]] = {}
         self.slow: dict[str, asyncio.Event] = {}
+        self.previews: dict[ThreadId, int] = {}
         self.defaults: list[tuple[str, str]] = []
         self._logs: dict[ThreadId, list[Envelope]] = defaultdict(list)
         self._wire: dict[RunId, list[WireEvent]] = defaultdict(list)
@@ -346,8 +347,19 @@ class FakeBackend:
 
     # --- RunLog ----------------------------------------------------------------------------
 
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        self._check("preview")
+        if thread_id not in self.previews:
+            return None
+        found = self.transcript(thread_id)
+        for message in found.path()[: -self.previews[thread_id]]:
+            del found.messages[message.id]
+        return found
+
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
         self._check("subscribe")
+        if thread_id in self.slow:
+            await self.slow[thread_id].wait()
         feed: Feed[LogItem] = Feed(self._feeds[thread_id].remove)
         self._feeds[thread_id].append(feed)
         transcript = Transcript(thread_id).apply_all(self._logs[thread_id])

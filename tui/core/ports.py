@@ -334,6 +334,14 @@ class ThreadStore(Journal, Protocol):
         """The thread as of everything appended so far, or None."""
         ...
 
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        """The end of a long thread in which nothing goes on, fast however long it is; else None.
+
+        It holds the newest messages of the selected path and what belongs to them: for the eyes
+        alone, since all that is older is missing.
+        """
+        ...
+
     async def tail(self, thread_id: ThreadId, after: int) -> Sequence[Envelope] | None:
         """What was written behind ``after``, or None when only ``load`` can tell.
 

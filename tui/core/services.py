@@ -183,6 +183,14 @@ class Subscription:
 class RunLog(Protocol):
     """Reading what happens."""
 
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        """The end of a long thread, at once, to be shown until ``subscribe`` has all of it.
+
+        None when that does not take long, or something goes on in the thread. Nothing may be
+        decided from it: all that is older is missing.
+        """
+        ...
+
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
         """The thread now, and its future. An unknown thread is an empty transcript."""
         ...

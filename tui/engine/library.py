@@ -9,6 +9,7 @@ from tui.core.errors import NotFoundError
 from tui.core.feed import Feed
 from tui.core.models import Problem, RunId, ThreadId, ThreadSummary, WireEvent
 from tui.core.services import Subscription
+from tui.core.transcript import Transcript
 from tui.engine.conversations import EngineConversations
 from tui.engine.threads import Threads
 
@@ -61,6 +62,9 @@ class EngineRunLog:
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
+
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        return await self._threads.store.preview(thread_id)
 
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
         transcript, feed = await self._threads.subscribe(thread_id)

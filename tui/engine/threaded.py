@@ -36,6 +36,7 @@ from tui.core.services import (
     SendMessage,
     Subscription,
 )
+from tui.core.transcript import Transcript
 
 _log = logging.getLogger(__name__)
 
@@ -198,6 +199,9 @@ class ThreadedRunLog:
 
     def __init__(self, engine: EngineThread, inner: RunLog) -> None:
         self._engine, self._inner = engine, inner
+
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        return await self._engine.call(self._inner.preview(thread_id))
 
     async def subscribe(self, thread_id: ThreadId) -> Subscription:
         # A feed that nobody drains would take in the thread's items for ever.

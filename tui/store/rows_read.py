@@ -31,32 +31,29 @@ _THREAD = """
 SELECT title, profile, model, created_at, updated_at, leaf_id, queue_json, folded_seq
 FROM thread WHERE id = ?
 """
-_RUN_COLUMNS = """
+RUN_COLUMNS = """
 SELECT id, parent_id, tail_id, profile, model, owner, state, status, rounds, started_at,
   finished_at, started_mono, first_delta_mono, finished_mono, settle, outcome, reason,
   usage_json, error_json, continuation_json, notices_json, retry_json, seen_from, seq
 FROM run
 WHERE thread_id = ?1 AND seq <= (SELECT folded_seq FROM thread WHERE id = ?1)
 """
-_RUNS = _RUN_COLUMNS + "ORDER BY seq"
-_RUN = _RUN_COLUMNS + "AND id = ?2"
-_MESSAGES = """
-SELECT id, parent_id, role, author, run_id, at, complete
-FROM message WHERE thread_id = ? ORDER BY position
+_RUNS = RUN_COLUMNS + "ORDER BY seq"
+_RUN = RUN_COLUMNS + "AND id = ?2"
+MESSAGE_COLUMNS = """
+SELECT id, parent_id, role, author, run_id, at, complete, position FROM message
 """
-_MESSAGE = """
-SELECT id, parent_id, role, author, run_id, at, complete, position
-FROM message WHERE thread_id = ? AND id = ?
-"""
-_PART_COLUMNS = """
+_MESSAGES = MESSAGE_COLUMNS + "WHERE thread_id = ? ORDER BY position"
+_MESSAGE = MESSAGE_COLUMNS + "WHERE thread_id = ? AND id = ?"
+PART_COLUMNS = """
 SELECT p.id, p.message_id, p.idx, p.kind, p.finished, p.text, p.annotations_json,
   c.call_id, c.run_id, c.name, c.origin, c.server, c.state, c.status, c.arguments,
   c.printed, c.output, c.is_error, c.decision_json, c.first_delta_mono, c.arguments_done_mono,
   c.started_mono, c.finished_mono, p.position
 FROM part p LEFT JOIN tool_call c ON c.thread_id = p.thread_id AND c.part_id = p.id
 """
-_PARTS = _PART_COLUMNS + "WHERE p.thread_id = ? ORDER BY p.position"
-_PARTS_OF = _PART_COLUMNS + "WHERE p.thread_id = ? AND p.message_id = ?"
+_PARTS = PART_COLUMNS + "WHERE p.thread_id = ? ORDER BY p.position"
+_PARTS_OF = PART_COLUMNS + "WHERE p.thread_id = ? AND p.message_id = ?"
 # CROSS JOIN keeps SQLite from going through all parts of the thread.
 _MESSAGES_OF_RUN = """
 SELECT id FROM message WHERE thread_id = ?1 AND run_id = ?2
@@ -69,15 +66,15 @@ _MESSAGE_OF_PART = "SELECT message_id FROM part WHERE thread_id = ? AND id = ?"
 
 def read_rows(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
     """The thread as far as it is folded, or None. Its journal is still to be applied."""
-    transcript = _read_thread(connection, thread_id)
+    transcript = read_head(connection, thread_id)
     if transcript is None:
         return None
     for row in connection.execute(_RUNS, (thread_id,)):
-        _put_run(transcript, row)
+        put_run(transcript, row)
     for row in connection.execute(_MESSAGES, (thread_id,)):
-        _put_message(transcript, row)
+        put_message(transcript, row)
     for row in connection.execute(_PARTS, (thread_id,)):
-        _put_part(transcript, row)
+        put_part(transcript, row)
     return transcript
 
 
@@ -90,7 +87,7 @@ def read_touched(
     it wrote and the messages that hold its tool calls. Nothing else is read, so the cost of
     writing an answer down does not grow with the thread. Raises ValueError for no such thread.
     """
-    transcript = _read_thread(connection, thread_id)
+    transcript = read_head(connection, thread_id)
     if transcript is None:
         raise ValueError(f"no thread {thread_id}")
     touched = _touched(connection, thread_id, envelopes)
@@ -98,16 +95,16 @@ def read_touched(
     for run_id in touched.runs:
         runs += connection.execute(_RUN, (thread_id, run_id))
     for row in sorted(runs, key=_position):
-        _put_run(transcript, row)
+        put_run(transcript, row)
     messages: list[Any] = []
     parts: list[Any] = []
     for message_id in touched.messages:
         messages += connection.execute(_MESSAGE, (thread_id, message_id))
         parts += connection.execute(_PARTS_OF, (thread_id, message_id))
     for row in sorted(messages, key=_position):
-        _put_message(transcript, row)
+        put_message(transcript, row)
     for row in sorted(parts, key=_position):
-        _put_part(transcript, row)
+        put_part(transcript, row)
     return transcript
 
 
@@ -150,7 +147,8 @@ def _position(row: Any) -> int:
     return int(row[-1])
 
 
-def _read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
+def read_head(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
+    """The thread without its messages and runs, as far as it is folded, or None."""
     row: Any = connection.execute(_THREAD, (thread_id,)).fetchone()
     if row is None:
         return None
@@ -166,7 +164,8 @@ def _read_thread(connection: apsw.Connection, thread_id: ThreadId) -> Transcript
     return transcript
 
 
-def _put_run(transcript: Transcript, row: Any) -> None:
+def put_run(transcript: Transcript, row: Any) -> None:
+    """Add a run; ``row`` has the RUN_COLUMNS. Runs come in the order in which they began."""
     (run_id, parent_id, tail_id, profile, model, owner, state, status, rounds) = row[:9]
     (started_at, finished_at, started_mono, first_delta_mono, finished_mono) = row[9:14]
     (settle, outcome, reason, usage, error, continuation, notices, retry) = row[14:22]
@@ -198,7 +197,8 @@ def _put_run(transcript: Transcript, row: Any) -> None:
     )
 
 
-def _put_message(transcript: Transcript, row: Any) -> None:
+def put_message(transcript: Transcript, row: Any) -> None:
+    """Add a message; ``row`` has the MESSAGE_COLUMNS. Messages come in order of arrival."""
     message_id, parent_id, role, author, run_id, at, complete = row[:7]
     message = Message(
         id=decode_text(message_id),
@@ -212,8 +212,11 @@ def _put_message(transcript: Transcript, row: Any) -> None:
     transcript.messages[message.id] = message
 
 
-def _put_part(transcript: Transcript, row: Any) -> None:
-    """Parts come in the order in which they began, as the reducer met them."""
+def put_part(transcript: Transcript, row: Any) -> None:
+    """Add a part to its message; ``row`` has the PART_COLUMNS.
+
+    Parts come in the order in which they began, as the reducer met them.
+    """
     part_id, message_id, index, kind, finished, text, annotations = row[:7]
     part = Part(
         id=decode_text(part_id),

@@ -81,6 +81,9 @@ class SplitThreadStore:
     async def load(self, thread_id: ThreadId) -> Transcript | None:
         return await self._of(thread_id).load(thread_id)
 
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        return await self._of(thread_id).preview(thread_id)
+
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
         both = [*await self._memory.threads(limit), *await self._disk.threads(limit)]
         return sorted(both, key=lambda each: each.updated_at, reverse=True)[:limit]

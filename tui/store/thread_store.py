@@ -25,6 +25,7 @@ from tui.store.first_version import refuse_beside_first_version
 from tui.store.leases import Leases
 from tui.store.opening import Opened, open_store
 from tui.store.owners import Owner, remove_stale
+from tui.store.preview import read_preview
 from tui.store.recovery import orphaned, read_unsettled, recover
 from tui.store.requests import Inbox, post
 from tui.store.soundness import note_if_damaged
@@ -138,6 +139,9 @@ class SqliteThreadStore:
 
     async def load(self, thread_id: ThreadId) -> Transcript | None:
         return await self._read(lambda connection: journal.read_thread(connection, thread_id))
+
+    async def preview(self, thread_id: ThreadId) -> Transcript | None:
+        return await self._read(lambda connection: read_preview(connection, thread_id))
 
     async def threads(self, limit: int | None = None) -> Sequence[ThreadSummary]:
         return await self._read(
