@@ -200,6 +200,13 @@ async def test_a_profile_that_does_not_exist_is_not_taken() -> None:
     assert (await world.transcript()).profile == "default"
 
 
+async def test_a_private_thread_is_kept_by_no_server_that_can_do_without() -> None:
+    world = _world(said("one"), said("two", message="m2"))
+    await world.finished(await world.send(thread="private-1"), thread="private-1")
+    await world.ask()
+    assert [profile.stateful for profile in world.source.asked] == [False, True]
+
+
 # --- bounds --------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.fakes.provider import ScriptedProvider, Turn
 from tests.fakes.toolset import Always, FakeToolset, Function, echo
@@ -31,6 +31,7 @@ class Source:
     embedded: bool = False
     absent: str = "absent"
     context_window: int | None = None
+    asked: list[Profile] = field(default_factory=list)
 
     def profile(self, name: str | None) -> Profile:
         if name == self.absent:
@@ -39,10 +40,12 @@ class Source:
             name=name or "default",
             embedded=self.embedded,
             model="its own",
+            stateful=True,
             context_window=self.context_window,
         )
 
     async def provider(self, profile: Profile) -> Provider:
+        self.asked.append(profile)
         if profile.name == "nowhere":
             raise ConfigError("The profile needs a key.", hint="Set it.")
         return self.given

@@ -21,6 +21,7 @@ from tui.core.models import (
     RunId,
     ThreadId,
     WireEvent,
+    is_private,
 )
 from tui.core.ports import (
     ApprovalPolicy,
@@ -169,13 +170,15 @@ class Runs:
             model=log.transcript.model or profile.model or "",
             owner=self._owner,
         )
-        await self._start(ActiveRun(id=run_id, log=log, profile=profile), started, None)
+        await self._start(
+            ActiveRun(id=run_id, log=log, profile=_discreet(profile, log)), started, None
+        )
 
     async def resume(self, log: ThreadLog, run: Run, profile: Profile) -> None:
         """Go on with an interrupted run."""
         wire = await self._threads.store.wire(run.id)
         record = record_of(log.transcript, run, wire_events=wire[-1].index + 1 if wire else 0)
-        active = ActiveRun(id=run.id, log=log, profile=profile)
+        active = ActiveRun(id=run.id, log=log, profile=_discreet(profile, log))
         await self._start(active, e.RunResumed(owner=self._owner), record)
 
     def decide(self, run_id: RunId, call_id: CallId, decision: Decision) -> bool:
@@ -326,6 +329,11 @@ class Runs:
             if text not in self._said:
                 self._said.add(text)
                 active.log.append(e.NoticeAdded(text=text), run=active.id)
+
+
+def _discreet(profile: Profile, log: ThreadLog) -> Profile:
+    """A private thread is kept by no server that can do without."""
+    return replace(profile, stateful=False) if is_private(log.thread_id) else profile
 
 
 def _continuation(transcript: Transcript, profile: str) -> JsonObject | None:
