@@ -451,7 +451,7 @@ def test_any_interleaving_of_indexes_gives_the_same_calls(
     [
         ("stop", Outcome.COMPLETED, ""),
         ("STOP", Outcome.COMPLETED, ""),
-        ("length", Outcome.INCOMPLETE, "limit of completion tokens"),
+        ("length", Outcome.INCOMPLETE, "the server's own limit of completion tokens"),
         ("content_filter", Outcome.INCOMPLETE, "content filter"),
         ("something_new", Outcome.INCOMPLETE, "something_new"),
         ("error", Outcome.FAILED, ""),
@@ -467,6 +467,12 @@ def test_reasons_to_finish(reason: str, outcome: Outcome, said: str) -> None:
     if outcome is Outcome.FAILED:
         assert end.error is not None
         assert end.error.hint
+
+
+def test_a_limit_that_was_asked_for_is_told_as_such() -> None:
+    end = Heard(ChatDecoder("run", limit=64)).stream(chunk("length"), "[DONE]")
+    said = "the limit of 64 completion tokens was reached (max_completion_tokens in the profile's"
+    assert said in end.reason
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,27 @@ def test_an_ending_that_may_go_better_names_the_key_once(outcome: Outcome) -> No
 
 def test_an_ending_without_a_reason_still_reads_well() -> None:
     run = make_run(state=RunState.FINISHED, outcome=Outcome.INCOMPLETE, reason="max_tokens")
-    assert wording.outcome_lines(run) == [("problem", "Incomplete: max_tokens")]
+    told = "Incomplete: max_tokens. F5 tries again."
+    assert wording.outcome_lines(run) == [("problem", told)]
+    ways = [("problem", "Incomplete: max_tokens"), ("notice", wording.WAYS_ON)]
+    assert wording.outcome_lines(run, partial=True) == ways
     run.reason = ""
-    assert wording.outcome_lines(run) == [("problem", "Incomplete: no reason given.")]
+    told = "Incomplete: no reason given. F5 tries again."
+    assert wording.outcome_lines(run) == [("problem", told)]
+
+
+def test_a_stream_that_ended_too_early_says_so_once() -> None:
+    run = make_run(state=RunState.FINISHED, outcome=Outcome.TRUNCATED)
+    run.error = Problem(code="truncated", message="The stream ended without a word.", hint="Wait.")
+    told = "The stream ended without a word. F5 tries again."
+    assert wording.outcome_lines(run) == [("problem", told)]
+
+
+def test_before_anything_is_sent_nothing_is_called_sent() -> None:
+    run = make_run(started_at=100.0, rounds=0)
+    assert wording.run_state(run, 113.0) == "Preparing · 13 s"
+    run.rounds = 1
+    assert wording.run_state(run, 113.0) == "Sent · 13 s"
 
 
 def test_a_cancel_that_the_server_did_not_hear_is_told() -> None:

@@ -14,10 +14,8 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_ANSWER_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _REASONS = {
-    "max_completion_tokens": "the limit of completion tokens was reached",
-    "max_output_tokens": "the limit of output tokens was reached",
-    "max_tokens": "the limit of completion tokens was reached",
     "max_prompt_tokens": "the limit of prompt tokens was reached",
     "content_filter": "the provider's content filter stopped the answer",
 }
@@ -43,8 +41,13 @@ def run_problem(code: str, message: str, *, fallback: str) -> Problem:
     )
 
 
-def incomplete_reason(reason: str) -> str:
-    """Why a run stopped short, in words."""
+def incomplete_reason(reason: str, limit: object = None) -> str:
+    """Why a run stopped short, in words; ``limit`` is for how many tokens it was asked, if any."""
+    if reason in _ANSWER_LIMITS and limit:
+        given = "max_completion_tokens in the profile's options"
+        return f"the limit of {plain(str(limit), 20)} completion tokens was reached ({given})"
+    if reason in _ANSWER_LIMITS:
+        return "the server's own limit of completion tokens was reached"
     return _REASONS.get(reason, plain(reason) or "the provider did not say why")
 
 

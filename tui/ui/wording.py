@@ -198,6 +198,8 @@ def _doing(run: Run, *, elsewhere: bool) -> str:
         return "Another Tickertape is answering here"
     if run.retry is not None:
         return "Waiting to try again"
+    if not run.rounds:
+        return "Preparing"  # its key may come from a program
     return "Answering" if run.first_delta_mono is not None else "Sent"
 
 
@@ -212,7 +214,7 @@ def outcome_lines(
     lines = [("notice", sanitise(text)) for text in run.notices]
     if run.retry is not None and run.active:
         lines.append(("notice", _retry_line(run.retry, run.retry.delay if wait is None else wait)))
-    ending = _ending(run, retry=" F5 tries again." if newest and not partial else "")
+    ending = _ending(run, retry="F5 tries again." if newest and not partial else "")
     lines += [ending] if ending else []
     return [*lines, ("notice", WAYS_ON)] if partial else lines
 
@@ -234,11 +236,13 @@ def _ending(run: Run, *, retry: str) -> tuple[str, str] | None:
         return "notice", "Left as it was. What had arrived is kept."
     if run.outcome is Outcome.CANCELLED:
         return "notice", f"Cancelled. What had arrived is kept. {sanitise(run.reason)}".rstrip()
-    said = problem_text(run.error) if run.error else sanitise(run.reason)
-    told = _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
-    if run.outcome is Outcome.INCOMPLETE or "F5" in told:
-        return "problem", told
-    return "problem", told + retry
+    if run.error is not None and run.error.code == Outcome.TRUNCATED:
+        told = sanitise(run.error.message)  # it says what the heading would
+    else:
+        said = problem_text(run.error) if run.error else sanitise(run.reason)
+        told = _ENDINGS.get(run.outcome, "Failed: {}").format(said or "no reason given.")
+    hint = "" if "F5" in told else retry
+    return "problem", Problem(code="", message=told, hint=hint).text
 
 
 WAYS_ON = "F8 goes on from here, F5 tries again."

@@ -38,7 +38,8 @@ def decode_end(status: str, run: JsonObject) -> TurnFinished | None:
         return TurnFinished(outcome=Outcome.EXPIRED, error=words.EXPIRED)
     if status == "incomplete":
         reason = text(obj(run, "incomplete_details"), "reason")
-        return TurnFinished(outcome=Outcome.INCOMPLETE, reason=words.incomplete_reason(reason))
+        reason = words.incomplete_reason(reason, run.get("max_completion_tokens"))
+        return TurnFinished(outcome=Outcome.INCOMPLETE, reason=reason)
     if status == "failed":
         return decode_failure(obj(run, "last_error"))
     return None

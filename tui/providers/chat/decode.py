@@ -28,17 +28,20 @@ _CHUNK = ("choices", "usage", "timings")
 
 
 class ChatDecoder:
-    """Decodes all streams of one run; each brings one message.
+    """Decodes all streams of one run; each brings one message of at most ``limit`` tokens.
 
     ``history`` is the conversation's: ids of its calls are not given out again, and a run that goes
     on in another process has messages there.
     ``message_id`` and ``outcome`` are those of the newest round that is over.
     """
 
-    def __init__(self, run_id: RunId, history: Iterable[HistoryMessage] = ()) -> None:
+    def __init__(
+        self, run_id: RunId, history: Iterable[HistoryMessage] = (), *, limit: object = None
+    ) -> None:
         history = tuple(history)
         self._used = used_ids(history)
         self._run_id = run_id
+        self._limit = limit
         self._rounds = sum(message.id.startswith(f"{run_id}:") for message in history)
         self._before = self._usage = Usage()
         self.message_id: MessageId = ""
@@ -121,7 +124,7 @@ class ChatDecoder:
         if self._reason in _FAILED:
             return _failure({"code": self._reason})
         if self._reason not in _COMPLETED:
-            reason = words.incomplete_reason(_REASONS.get(self._reason, self._reason))
+            reason = words.incomplete_reason(_REASONS.get(self._reason, self._reason), self._limit)
             return TurnFinished(outcome=Outcome.INCOMPLETE, reason=reason)
         # Some servers say "stop" although the model called something.
         if self._round.calls or self._reason in _CALLING:

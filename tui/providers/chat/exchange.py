@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import openai
 
 
+_LIMITS = ("max_completion_tokens", "max_tokens")
+
+
 class ChatExchange:
     """An ``Exchange``.
 
@@ -46,7 +49,8 @@ class ChatExchange:
         self._rounds: list[JsonObject] = []
         self._begun = has_begun(request)
         self._model = ""
-        self.decoder = ChatDecoder(request.run_id, request.history)
+        limit = next(filter(None, map(request.options.get, _LIMITS)), None)
+        self.decoder = ChatDecoder(request.run_id, request.history, limit=limit)
 
     @property
     def continuation(self) -> JsonObject:

@@ -197,7 +197,8 @@ class ResponsesDecoder:
             return TurnFinished(outcome=Outcome.CANCELLED, reason=words.CANCELLED_ELSEWHERE)
         if self.status == "incomplete":
             reason = text(obj(response, "incomplete_details"), "reason")
-            return TurnFinished(outcome=Outcome.INCOMPLETE, reason=words.incomplete_reason(reason))
+            reason = words.incomplete_reason(reason, response.get("max_output_tokens"))
+            return TurnFinished(outcome=Outcome.INCOMPLETE, reason=reason)
         return _failure(obj(response, "error"))
 
     def _failed(self, error: JsonObject) -> list[ProviderEvent]:
