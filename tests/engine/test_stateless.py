@@ -204,7 +204,7 @@ async def test_a_private_thread_is_kept_by_no_server_that_can_do_without() -> No
     world = _world(said("one"), said("two", message="m2"))
     await world.finished(await world.send(thread="private-1"), thread="private-1")
     await world.ask()
-    assert [profile.stateful for profile in world.source.asked] == [False, True]
+    assert [profile.stateful for profile in world.source.given_for] == [False, True]
 
 
 # --- bounds --------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class Source:
     embedded: bool = False
     absent: str = "absent"
     context_window: int | None = None
-    asked: list[Profile] = field(default_factory=list)
+    given_for: list[Profile] = field(default_factory=list)
 
     def profile(self, name: str | None) -> Profile:
         if name == self.absent:
@@ -45,7 +45,7 @@ class Source:
         )
 
     async def provider(self, profile: Profile) -> Provider:
-        self.asked.append(profile)
+        self.given_for.append(profile)
         if profile.name == "nowhere":
             raise ConfigError("The profile needs a key.", hint="Set it.")
         return self.given
