@@ -23,6 +23,7 @@ from tests.config.test_secrets import MemoryKeyring
 from tests.providers.http_peer import HttpPeer, Reply, Request
 from tui.cli.context import Context
 from tui.cli.main import cli
+from tui.config.options import UNKNOWN
 from tui.config.presets import PRESETS
 from tui.core.errors import ConfigError
 
@@ -128,9 +129,47 @@ def test_a_key_is_kept_in_the_keyring_and_nowhere_else(memory: MemoryKeyring) ->
     assert "was not in the keyring" in _in_here("config", "delete-key", "groq")
 
 
-@pytest.mark.parametrize("given", ["", "two words\n"])
-def test_what_is_no_key_is_not_kept(memory: MemoryKeyring, given: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be a key") as caught:
+def test_what_the_file_does_not_say_is_remarked(config_dir: Path) -> None:
+    (config_dir / "config.toml").write_text(
+        "[profiles.here]\nbase_url = 'http://127.0.0.1:1/v1'\noptions = { do_sample = true }\n"
+        "[profiles.groq]\n[profiles.asked]\nkey_command = 'pass x'\n"
+        "[profiles.kept]\nkeyring = true",
+        encoding="utf-8",
+    )
+    shown = _in_here("config", "show")
+    assert [line for line in shown.splitlines() if line.startswith("#")] == [
+        "# profiles.asked takes its key from key_command.",
+        "# profiles.groq takes its key from GROQ_API_KEY.",
+        "# profiles.here sends no key.",
+        f"# profiles.here.options.do_sample {UNKNOWN}",
+        "# profiles.kept takes its key from the keyring.",
+    ]
+
+
+def test_without_a_keyring_no_key_is_asked_for(config_dir: Path) -> None:
+    terminal = Terminal(
+        command=[sys.executable, "-m", "tui", "config", "set-key", "groq"],
+        environ={"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
+    )
+    with closing(terminal):
+        assert terminal.wait_exit() == 2
+        said = " ".join(terminal.text().split())
+    assert "keyring cannot be used here" in said
+    assert "api_key_env" in said
+    assert "Key for groq" not in said
+    assert not (config_dir / "local.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "no key on standard input"),
+        ("\n", "no key on standard input"),
+        ("two words\n", "cannot be a key"),
+    ],
+)
+def test_what_is_no_key_is_not_kept(memory: MemoryKeyring, given: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
         _in_here("config", "set-key", "groq", stdin=given)
     assert "two words" not in caught.value.message
     assert memory.kept == {}

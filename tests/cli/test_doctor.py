@@ -161,6 +161,22 @@ async def test_no_key_is_a_fault_of_the_configuration() -> None:
     assert f"{FAKE_KEY_ENV} is not set" in done.out
 
 
+async def test_a_header_whose_variable_is_not_set_is_a_fault_of_the_configuration() -> None:
+    configure("http://127.0.0.1:1/v1", more='headers = { X-Login = "env:NO_SUCH_LOGIN" }\n')
+    done = await tickertape("doctor")
+    assert done.status == 2
+    assert "takes its header X-Login from NO_SUCH_LOGIN, which is not set" in done.out
+
+
+async def test_what_the_profile_says_beyond_the_usual_is_shown() -> None:
+    more = "context_window = 8000\noptions = { do_sample = true }\n"
+    configure("http://127.0.0.1:1/v1", more=more)
+    lines = (await tickertape("doctor")).out.splitlines()
+    assert "model first-model, context_window = 8,000 tokens, from" in lines[0]
+    assert lines[1].startswith("options  not checked")
+    assert "do_sample is no option that Tickertape knows" in lines[1]
+
+
 @pytest.mark.parametrize(
     ("profile", "variable", "more", "line", "key_header"),
     [
@@ -265,12 +281,12 @@ async def test_tools_are_not_judged_where_it_would_be_unfair(more: str, said: st
 
 
 @asynccontextmanager
-async def listing(*models: dict[str, Any]) -> AsyncIterator[None]:
+async def listing(*models: dict[str, Any], more: str = "") -> AsyncIterator[None]:
     async def answer(request: Request) -> Reply:
         return Reply.json({"data": list(models)})
 
     async with HttpPeer(answer) as peer:
-        configure(f"{peer.url}/v1")
+        configure(f"{peer.url}/v1", more=more)
         yield
 
 
@@ -285,6 +301,14 @@ async def test_models_are_listed_with_their_windows() -> None:
     listed = [json.loads(line) for line in as_json.out.splitlines()]
     assert listed[0]["context_window"] == 4096
     assert listed[1] == {"id": "m", "context_window": None}
+
+
+async def test_a_window_of_the_profiles_own_is_told_beside_the_list() -> None:
+    async with listing({"id": "m", "max_model_len": 4096}, more="context_window = 2048\n"):
+        table, as_json = await tickertape("models"), await tickertape("models", "--json")
+    assert table.out.split() == ["m", "4,096"]
+    assert "The profile 'here' has a context_window of its own, 2,048 tokens" in table.err
+    assert json.loads(as_json.out) == {"id": "m", "context_window": 4096}
 
 
 async def test_no_models_and_no_server() -> None:

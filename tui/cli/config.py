@@ -12,8 +12,15 @@ from tui.cli.context import Context, pass_context
 from tui.config.changes import parse_key, parse_value, set_value, unset_value
 from tui.config.checking import dotted
 from tui.config.local_file import KeyPath
+from tui.config.options import UNKNOWN, unknown_options
 from tui.config.presets import PRESETS, address_source
-from tui.config.secrets import delete_key, looks_like_key, store_key
+from tui.config.secrets import (
+    check_keyring,
+    delete_key,
+    key_source,
+    looks_like_key,
+    store_key,
+)
 from tui.config.settings_file import profile_of, read_layers, render_settings
 from tui.core.errors import ConfigError
 from tui.core.settings import Profile
@@ -50,9 +57,21 @@ def show(context: Context) -> None:
         for key in _keys(local, ()):
             click.echo(f"#   {dotted(key)}")
     for name in sorted({settings.default_profile, *settings.profiles}):
-        if variable := address_source(profile_of(settings, name)):
-            click.echo(f"# {dotted(('profiles', name, 'base_url'))} is that of {variable}.")
+        for remark in _remarks(profile_of(settings, name)):
+            click.echo(f"# {remark}")
     click.echo(render_settings(settings), nl=False)
+
+
+def _remarks(profile: Profile) -> Iterator[str]:
+    """What the file does not say about a profile."""
+    here = ("profiles", profile.name)
+    if variable := address_source(profile):
+        yield f"{dotted((*here, 'base_url'))} is that of {variable}."
+    if not profile.embedded:
+        source = key_source(profile)
+        yield f"{dotted(here)} {f'takes its key from {source}' if source else 'sends no key'}."
+    for option in unknown_options(profile):
+        yield f"{dotted((*here, 'options', option))} {UNKNOWN}"
 
 
 def _keys(table: Mapping[str, Any], where: KeyPath) -> Iterator[KeyPath]:
@@ -101,6 +120,7 @@ def presets() -> None:
 def set_key(context: Context, profile: str) -> None:
     """Keep PROFILE's key in the system's keyring; asks for it, or reads standard input."""
     chosen = _with_a_key(context, profile)
+    check_keyring(chosen.name)
     key = _asked_key(chosen.name)
     context.hide(key)
     if not looks_like_key(key):
@@ -135,6 +155,16 @@ def _with_a_key(context: Context, name: str) -> Profile:
 
 def _asked_key(profile: str) -> str:
     if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
+        return _given_key(profile)
     answer: str = click.prompt(f"Key for {profile}", hide_input=True, err=True)
     return answer.strip()
+
+
+def _given_key(profile: str) -> str:
+    if key := sys.stdin.readline().strip():
+        return key
+    raise ConfigError(
+        "There was no key on standard input.",
+        hint=f"Its first line has to be the key; without a pipe it is asked for: tickertape config "
+        f"set-key {profile}",
+    )

@@ -14,7 +14,9 @@ import click
 
 from tui.cli.context import Context, pass_context, with_profile
 from tui.cli.door import json_line
+from tui.config.options import UNKNOWN, unknown_options
 from tui.config.presets import address_source
+from tui.config.secrets import key_source
 from tui.core.errors import ConfigError
 from tui.core.sanitise import sanitise
 from tui.core.settings import Profile
@@ -58,6 +60,8 @@ async def _examine(context: Context, as_json: bool) -> int:
 async def _checks(context: Context, providers: Providers) -> AsyncIterator[Check]:
     profile = providers.profile(context.profile)
     yield Check(name="profile", state="ok", said=_described(context, profile))
+    for option in unknown_options(profile):
+        yield Check(name="options", state="not checked", said=f"{option} {UNKNOWN}")
     try:
         key = await providers.key(profile)
         provider = await providers.provider(profile)
@@ -82,17 +86,17 @@ def _described(context: Context, profile: Profile) -> str:
 
 
 def _model(profile: Profile) -> str:
-    return f"model {profile.model}" if profile.model else "no model set"
+    said = f"model {profile.model}" if profile.model else "no model set"
+    if profile.context_window is None:
+        return said
+    return f"{said}, context_window = {profile.context_window:,} tokens"
 
 
 def _key_check(profile: Profile, key: str | None) -> Check:
     if key is None:
-        return Check(name="key", state="ok", said="none is needed")
-    source = "key_command" if profile.key_command else profile.api_key_env
-    if profile.keyring and not profile.key_command:
-        source = "the keyring"
+        return Check(name="key", state="ok", said="none is sent")
     shown = f"ends in {key[-_SHOWN:]}" if len(key) >= _LONG_ENOUGH else "is too short to show"
-    return Check(name="key", state="ok", said=f"the one from {source} {shown}")
+    return Check(name="key", state="ok", said=f"the one from {key_source(profile)} {shown}")
 
 
 def _lines(check: Check) -> str:

@@ -9,6 +9,7 @@ import click
 
 from tui.cli.context import Context, pass_context, with_profile
 from tui.cli.door import json_line
+from tui.config.settings_file import profile_of
 from tui.core.models import ModelInfo
 from tui.core.sanitise import sanitise
 from tui.wiring import providers_of
@@ -32,6 +33,13 @@ def command(context: Context, profile: str | None, as_json: bool) -> None:
         click.echo(_line(model, width))
     if not models:
         click.echo("The server lists no models.", err=True)
+    own = profile_of(chosen.settings, chosen.profile)
+    if own.context_window is not None:
+        click.echo(
+            f"The profile {own.name!r} has a context_window of its own, {own.context_window:,} "
+            "tokens, which goes before these.",
+            err=True,
+        )
 
 
 async def _models(context: Context) -> Sequence[ModelInfo]:

@@ -10,6 +10,9 @@ from tui.config.checking import Checker, choices, shown
 from tui.config.local_file import KeyPath
 from tui.core.settings import Profile
 
+UNKNOWN = "is no option that Tickertape knows; it goes out as it is."
+"""What is remarked of each of ``unknown_options``."""
+
 _NUMBER, _WHOLE = "a number", "a whole number"
 _TRUTH, _TEXT, _LIST, _TABLE = "true or false", "a text in quotes", "a list in brackets", "a table"
 _KINDS: Mapping[str, tuple[type, ...]] = {

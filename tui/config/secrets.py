@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
+from tui.config.checking import shown
 from tui.core.errors import ConfigError
 from tui.core.models import Problem
 from tui.core.settings import Profile
@@ -36,6 +37,13 @@ def api_key(profile: Profile, environ: Mapping[str, str] = os.environ) -> str | 
     return _checked(environ[profile.api_key_env].strip(), profile.api_key_env, profile)
 
 
+def key_source(profile: Profile) -> str:
+    """Where ``api_key`` looks, as a sentence names it; empty for a profile that sends no key."""
+    if profile.key_command:
+        return "key_command"
+    return "the keyring" if profile.keyring else profile.api_key_env
+
+
 def missing_key(profile: Profile, environ: Mapping[str, str] = os.environ) -> Problem | None:
     """Why the profile has no key, as far as a glance tells: no command runs, no keyring opens."""
     variable = profile.api_key_env
@@ -47,6 +55,12 @@ def missing_key(profile: Profile, environ: Mapping[str, str] = os.environ) -> Pr
         hint=f"Run: export {variable}=... or: tickertape config set-key {profile.name} "
         '(api_key_env = "" if the endpoint wants none).',
     )
+
+
+def check_keyring(profile: str) -> None:
+    """Find out whether a key could be kept, before one is asked for. Raises ConfigError."""
+    with _keyring() as keyring:
+        keyring.get_password(_SERVICE, profile)
 
 
 def store_key(profile: str, key: str) -> None:
@@ -104,7 +118,7 @@ def _keyring() -> Iterator[ModuleType]:
     except ImportError:
         raise ConfigError(
             "Keys cannot be kept in the system's keyring: the package keyring is not installed.",
-            hint=f"Run: pip install 'tickertape[keyring]'. {_ELSE}",
+            hint=f"Run, where Tickertape was installed from: pip install '.[keyring]'. {_ELSE}",
             code=_CODE,
         ) from None
     try:
@@ -136,6 +150,7 @@ def _from_command(profile: str, command: str) -> str:
 
 
 def _output(profile: str, command: str) -> tuple[bytes, int]:
+    words: list[str] = []
     try:
         words = shlex.split(command)
         # A session of its own: it cannot write into the screen, and ends with all it started.
@@ -149,6 +164,14 @@ def _output(profile: str, command: str) -> tuple[bytes, int]:
     except (ValueError, IndexError):
         hint = "Check its quotes."
         raise _failure(profile, "is no command that can be read", hint) from None
+    except FileNotFoundError:
+        program = shown(("profiles", profile, "key_command"), words[0])
+        raise ConfigError(
+            f"There is no program {program} here, and the key_command of the profile "
+            f"{profile!r} runs it.",
+            hint="Install it, or write its whole path.",
+            code=_CODE,
+        ) from None
     except OSError as error:
         said = f"cannot be started: {error.strerror}"
         raise _failure(profile, said, "Write the program's whole path.") from None
@@ -159,7 +182,7 @@ def _output(profile: str, command: str) -> tuple[bytes, int]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             said = f"did not answer within {_COMMAND_SECONDS:g} seconds"
-            hint = "Unlock the password manager first."
+            hint = "A password manager may be locked, and wait for you: unlock it first."
             raise _failure(profile, said, hint) from None
     return output, process.returncode
 
