@@ -68,6 +68,20 @@ def test_chat_quit_come_back_and_find_everything(terminals: list[Terminal]) -> N
 
 
 @pytest.mark.usefixtures("home")
+def test_a_profile_that_is_asked_for_gets_a_new_thread(terminals: list[Terminal]) -> None:
+    terminal = _open(terminals)
+    terminal.type("What is 17*23?\r")
+    terminal.wait_for("Done")
+    terminal.type("\x11")
+    assert terminal.wait_exit() == 0
+    asked = Terminal("-p", "sandbox")
+    terminals.append(asked)
+    asked.wait_for("inserts an example")
+    asked.settle()
+    assert "391" not in asked.text()
+
+
+@pytest.mark.usefixtures("home")
 def test_kill_in_the_middle_of_an_answer(terminals: list[Terminal]) -> None:
     terminal = _open(terminals)
     terminal.type("Tell me about tides at length, with a table and code\r")

@@ -357,6 +357,16 @@ async def test_call_ids_are_shortened_for_a_server_that_wants_them_short(peer: C
     assert len(peer.bodies) == 4
 
 
+@pytest.mark.parametrize(("options", "whose"), [({}, "server's own"), ({"max_tokens": 9}, "of 9 ")])
+async def test_who_reaches_a_limit_is_told_whose(
+    peer: ChatPeer, options: dict[str, Any], whose: str
+) -> None:
+    peer.script = [Raw(chunk(content="x") + chunk("length") + DONE)]
+    async with talk(peer, options=options) as talking:
+        end = await talking.answer("go")
+    assert whose in end.reason
+
+
 # --- models ---------------------------------------------------------------------------------
 
 

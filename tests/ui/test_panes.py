@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
 from tests.ui.driving import (
     LARGE,
@@ -31,6 +32,20 @@ from tui.ui.leaving import Leaving
 
 def visible(pilot: Pilot[Leaving], selector: str) -> bool:
     return pilot.app.screen.query_one(selector).display
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE, LARGE])
+async def test_what_is_told_covers_neither_composer_nor_newest_lines_nor_inspector(
+    size: tuple[int, int],
+) -> None:
+    async with running(FakeBackend(), size) as pilot:
+        pilot.app.notify("word " * 30, severity="error", markup=False)
+        await until(pilot, lambda: "word" in screen_text(pilot))
+        (toast,) = pilot.app.screen.query(Toast)
+        conversation = pilot.app.screen.query_one("#chat").region
+        assert toast.region.y <= 2
+        assert toast.region.bottom <= conversation.bottom - conversation.height // 3
+        assert conversation.right - 4 <= toast.region.right <= conversation.right
 
 
 def pane_with_focus(pilot: Pilot[Leaving]) -> str:

@@ -88,6 +88,22 @@ async def test_a_failed_start_is_told_with_its_hint_and_can_be_quit() -> None:
         await until(pilot, lambda: not pilot.app.is_running)
 
 
+async def test_who_asked_for_a_profile_gets_a_new_thread_and_the_last_stays() -> None:
+    backend = FakeBackend()
+    backend.add_thread("t1", "One")
+    backend.say("t1", "of another profile")
+    backend.remembered["thread"] = "t1"
+    app = TickertapeApp(backend.connect, begins_anew=True)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "sandbox" in status(pilot))
+        await until(pilot, lambda: "Ctrl+G" in screen_text(pilot))
+        assert "of another profile" not in screen_text(pilot)
+        assert backend.remembered["thread"] == "t1"
+        await pilot.press("ctrl+n", *"hi", "enter")
+        await until(pilot, lambda: backend.commands)
+        assert backend.sent().thread_id != "t1"
+
+
 async def test_what_is_written_after_a_failed_start_stays_and_is_asked_about_once() -> None:
     async def connect() -> Services:
         raise ConfigError("config.toml, line 3: no profile “opnai”.")

@@ -80,6 +80,8 @@ class _AppProcess:
             self._connect,
             preferences=preferences_of(context.paths),
             words_per_second=lambda: context.settings.display.words_per_second,
+            # The last thread may have another profile, which is not the one that was asked for.
+            begins_anew=bool(context.profile or context.model),
             on_crash=self._crashed,
         )
 

@@ -9,6 +9,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -39,12 +41,15 @@ class TickertapeApp(App[Leaving]):
     ``connect`` gives the five services; it runs after the first frame, may take its time, and may
     raise TickertapeError, which is shown. ``now`` gives seconds since the epoch. ``preferences``,
     when they can be had early, save the first frame from the wrong theme. Answers appear at
-    ``words_per_second`` at most (0: as they come); that is asked when all is connected.
+    ``words_per_second`` at most (0: as they come); that is asked when all is connected. It opens
+    the thread that was open last, or a new one if it ``begins_anew``.
+    ``copy_locally`` is given what is copied, in a thread; the terminal is told in any case.
     ``on_crash`` is told of whatever nobody handled; the app then ends with return code 1, and
     prints nothing itself.
     """
 
     TITLE = "Tickertape"
+    CSS = (Path(__file__).parent / "app.tcss").read_text(encoding="utf-8")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         # Wins over the text box, which would undo: this is what the key does in a terminal.
@@ -58,13 +63,17 @@ class TickertapeApp(App[Leaving]):
         now: Callable[[], float] = time.time,
         preferences: Preferences | None = None,
         words_per_second: Callable[[], float] = float,
+        begins_anew: bool = False,
+        copy_locally: Callable[[str], None] | None = None,
         on_crash: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
         super().__init__()
+        self._copy_locally = copy_locally
         self._on_crash = on_crash
         self._running_on: asyncio.AbstractEventLoop | None = None
         self._door = LineDoor()
         self._main = MainScreen(connect, now, words_per_second)
+        self._main.begins_anew = begins_anew
         for theme in themes.THEMES:
             self.register_theme(theme)
         wanted = preferences.get("theme") if preferences is not None else ""
@@ -107,7 +116,11 @@ class TickertapeApp(App[Leaving]):
 
     def copy_to_clipboard(self, text: str) -> None:
         """Put text on the clipboard; what is pasted elsewhere must be as harmless as the screen."""
-        super().copy_to_clipboard(sanitise(text))
+        text = sanitise(text)
+        super().copy_to_clipboard(text)
+        if self._copy_locally is not None:
+            copying = partial(self._copy_locally, text)
+            self.run_worker(copying, thread=True, group="clipboard", exit_on_error=False)
 
     # --- leaving ---------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class LayoutScreen(TellingScreen):
             if not visible and pane.has_focus_within:
                 self._composer.focus()
             pane.display = visible
+        self.set_class(self._panes.wide and self._panes.visible("inspector"), "-inspects")
         # Textual tells a pane of the same size nothing when a scroll reveals it: ask it to paint.
         self.call_after_refresh(self._inspector.flush)
 

@@ -30,7 +30,12 @@ _NOTICE_SECONDS = 60
 
 
 class ThreadScreen(LayoutScreen):
-    """Everything but the keys (see ``MainScreen``): connecting, threads, frames, status."""
+    """Everything but the keys (see ``MainScreen``): connecting, threads, frames, status.
+
+    ``begins_anew``: start with a new thread instead of the one that was open last.
+    """
+
+    begins_anew = False
 
     def __init__(
         self, connect: Connect, now: Callable[[], float], words_per_second: Callable[[], float]
@@ -99,7 +104,7 @@ class ThreadScreen(LayoutScreen):
         await self._open_first_thread(desk)
 
     async def _open_first_thread(self, desk: Desk) -> None:
-        last = desk.preference("thread")
+        last = "" if self.begins_anew else desk.preference("thread")
         thread = None
         if self._threads.summary(last) is not None:
             thread = await self._find_thread(desk, last)
