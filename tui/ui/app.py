@@ -9,8 +9,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events

@@ -49,7 +49,8 @@ class ChatExchange:
         self._rounds: list[JsonObject] = []
         self._begun = has_begun(request)
         self._model = ""
-        limit = next(filter(None, map(request.options.get, _LIMITS)), None)
+        options = {**profile.options, **request.options}
+        limit = next(filter(None, map(options.get, _LIMITS)), None)
         self.decoder = ChatDecoder(request.run_id, request.history, limit=limit)
 
     @property
