@@ -49,7 +49,8 @@ class FakeBackend:
     """All five services. ``commands`` records what the screen asked for, in order.
 
     ``fail[name]`` makes the service method of that name raise, until it is removed;
-    ``fail["models NAME"]`` that for one profile, which ``slow`` makes wait.
+    ``fail["models NAME"]`` that for one profile. ``slow`` makes a profile's models, or all of a
+    thread, wait; of a thread in ``previews`` so many messages can be seen meanwhile.
     """
 
     def __init__(self) -> None:
@@ -102,6 +103,11 @@ class FakeBackend:
             raise self.fail[name]
 
     # --- driving ---------------------------------------------------------------------------
+
+    @property
+    def followed(self) -> list[ThreadId]:
+        """The threads that somebody follows, each as often as that."""
+        return [thread for thread, feeds in self._feeds.items() for _ in feeds]
 
     @property
     def open_feeds(self) -> int:

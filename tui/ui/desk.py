@@ -67,9 +67,16 @@ class Desk:
         self.put(self._new_thread(private_id() if private else new_id(), stored=False))
 
     async def find_thread(self, thread_id: ThreadId) -> OpenThread:
-        """A stored thread, followed from now on: ``put`` it on the desk or close it."""
+        """A stored thread, followed from now on: ``put`` it on the desk or close it.
+
+        Of a long one only the end is there at first, to look at until ``follow`` has brought all.
+        """
         thread = self._new_thread(thread_id, stored=True)
-        await self._follow(thread)
+        preview = await self._services.run_log.preview(thread_id)
+        if preview is None:
+            await self.follow(thread)
+        else:
+            thread.transcript = preview
         return thread
 
     def _new_thread(self, thread_id: ThreadId, *, stored: bool) -> OpenThread:
@@ -91,7 +98,8 @@ class Desk:
             return True
         return any(each.state in _PENDING for each in self.thread.transcript.calls_of(run.id))
 
-    async def _follow(self, thread: OpenThread) -> None:
+    async def follow(self, thread: OpenThread) -> None:
+        """Get all of a thread, and what happens in it from now on; its transcript is a new one."""
         subscription = await self._services.run_log.subscribe(thread.id)
         thread.follow(subscription, self._wake)
 
@@ -134,7 +142,7 @@ class Desk:
         """Listen to a thread that does not exist yet; true if its transcript is a new object."""
         if thread.stored or thread.followed:
             return False
-        await self._follow(thread)
+        await self.follow(thread)
         return True
 
     async def send(self, thread: OpenThread, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from textual.timer import Timer
@@ -111,6 +112,8 @@ class ThreadScreen(LayoutScreen):
         if thread is not None:
             desk.put(thread)
         self._show_thread()
+        if thread is not None:
+            self._read_on(desk, thread)
         await self._restore_draft()
 
     def _restore_choices(self, desk: Desk) -> None:
@@ -147,8 +150,27 @@ class ThreadScreen(LayoutScreen):
             self._composer.put("")
             desk.remember_thread()
             self._show_thread()
-            await self._attempt(desk.mark_read(thread_id))
+            self._read_on(desk, thread)
             await self._restore_draft()
+
+    def _read_on(self, desk: Desk, thread: OpenThread) -> None:
+        """Read what is missing of the thread that was opened, once what is there is on screen."""
+        act = partial(self._follow, desk, thread)
+        self.call_after_refresh(self.run_worker, act, group="follow", exclusive=True)
+
+    async def _follow(self, desk: Desk, thread: OpenThread) -> None:
+        if not thread.followed:
+            followed = await self._attempt(desk.follow(thread))
+            if desk.thread is not thread:
+                thread.close()
+                return
+            if not followed:
+                desk.begin_thread()
+                self._show_thread()
+                await self._restore_draft()
+                return
+            self._show_again(desk)
+        await self._attempt(desk.mark_read(thread.id))
 
     async def _begin_thread(self, *, private: bool = False) -> None:
         desk = self._desk
@@ -188,7 +210,7 @@ class ThreadScreen(LayoutScreen):
     def _show_run(self, thread: OpenThread, run: Run | None) -> None:
         self._inspector.show(thread.transcript, run.id if run else None, None)
         self._inspector.flush()
-        if run is not None:
+        if run is not None and thread.followed:
             self._inspect(run.id)
 
     def _show_again(self, desk: Desk) -> None:
