@@ -10,12 +10,13 @@ import asyncio
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, islice
+from itertools import islice
 
 import pytest
 from textual.app import App, ComposeResult
 from textual.widgets import Markdown
 
+from tests.bench.documents import KINDS, fence, nested_list
 from tui.ui.markdown import MarkdownStream, palette_of, warm
 from tui.ui.themes import THEMES
 
@@ -23,47 +24,6 @@ _WIDTH = 100
 _EARLY, _LATE, _NAIVE = 1_000, 64_000, 4_000
 _SAMPLE = 1_000  # tokens whose cost is measured, after as many as the size says
 _ROUNDS = 5
-
-_WORDS = (  # noqa: SIM905  # a list of words is harder to read
-    "the cost of a token must not depend on what is **already there** and `so on` it is read "
-    "once with *some* markup in between and a [link](https://example.com/page) now and then"
-).split()
-
-
-def _words() -> Iterator[str]:
-    for number in count():
-        yield f"{_WORDS[number % len(_WORDS)]} "
-
-
-def _one_paragraph() -> Iterator[str]:
-    yield from _words()
-
-
-def _paragraphs() -> Iterator[str]:
-    for number, word in enumerate(_words(), 1):
-        yield word if number % 60 else f"{word}\n\n"
-
-
-def _fence() -> Iterator[str]:
-    yield "```python\n"
-    for number in count():
-        yield from ("    value", f"_{number}", " = ", "call", "(", '"text"', ", ", "42", ")", "\n")
-
-
-def _table() -> Iterator[str]:
-    yield "| Name | Kind | Cost | Notes |\n|---|---|---:|---|\n"
-    for number in count():
-        yield from ("| item", f" {number} ", "| `kind` ", "| ", f"{number % 97}.50 ")
-        yield from ("| some ", "**words** ", "about ", "it ", "|\n")
-
-
-def _nested_list() -> Iterator[str]:
-    for number in count():
-        yield "  " * (number % 4) + "- "
-        yield from (f"item {number} ", "with ", "*some* ", "words ", "in it", "\n")
-
-
-_MAKERS = (_paragraphs, _one_paragraph, _fence, _table, _nested_list)
 
 
 def _cost(make: Callable[[], Iterator[str]], size: int) -> float:
@@ -83,7 +43,7 @@ def _cost(make: Callable[[], Iterator[str]], size: int) -> float:
     return (time.process_time() - begin) / len(sample)
 
 
-@pytest.mark.parametrize("make", _MAKERS)
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 def test_late_against_early(make: Callable[[], Iterator[str]]) -> None:
     """Printed, not judged: the machine may be busy. The ratio should be near 1."""
     warm()
@@ -92,7 +52,7 @@ def test_late_against_early(make: Callable[[], Iterator[str]]) -> None:
     early, late = (statistics.median(each) for each in zip(*pairs, strict=True))
     ratio = statistics.median(late / early for early, late in pairs)
     print(
-        f"\n{make.__name__[1:]}: {early * 1e6:.0f} us a token behind {_EARLY}, "
+        f"\n{make.__name__}: {early * 1e6:.0f} us a token behind {_EARLY}, "
         f"{late * 1e6:.0f} us behind {_LATE}, ratio {ratio:.2f}"
     )
     assert early > 0
@@ -117,14 +77,14 @@ async def _naive_cost(make: Callable[[], Iterator[str]], tokens: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("make", "tokens"), [(_fence, 10), (_nested_list, 3)])
+@pytest.mark.parametrize(("make", "tokens"), [(fence, 10), (nested_list, 3)])
 def test_beside_the_widget(make: Callable[[], Iterator[str]], tokens: int) -> None:
     """Printed, not judged."""
     warm()
     ours = statistics.median(_cost(make, _NAIVE) for _ in range(_ROUNDS))
     naive = asyncio.run(_naive_cost(make, tokens))
     print(
-        f"\n{make.__name__[1:]} behind {_NAIVE}: {ours * 1e6:.0f} us a token, "
+        f"\n{make.__name__} behind {_NAIVE}: {ours * 1e6:.0f} us a token, "
         f"Textual {naive * 1e6:.0f} us, {naive / ours:.0f} times"
     )
     assert naive > 0
