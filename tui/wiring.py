@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -127,6 +128,8 @@ class Providers:
             profile = self.profile(None)
             await asyncio.to_thread(warm, profile)
             await self.provider(profile)
+        # As the screen does: no full collection walks the SDK while something streams.
+        gc.freeze()
 
     async def close(self) -> None:
         """Give back connections, then stop the embedded server."""
