@@ -49,6 +49,7 @@ class ApprovalBar(Vertical):
         self.display = False
         self._call: ToolCall | None = None
         self._answered: set[tuple[RunId, CallId]] = set()
+        self._told = ""
         self._head = Static(markup=False, classes="head")
         self._note = Static(markup=False, classes="note")
         self._arguments = Static(markup=False)
@@ -79,7 +80,10 @@ class ApprovalBar(Vertical):
     def _show_note(self, *, interrupted: bool) -> None:
         notes = [_place(self._call)] if self._call is not None else []
         notes += [_GOES_ON] if interrupted else []
-        self._note.update("\n".join(filter(None, notes)))
+        told = "\n".join(filter(None, notes))
+        if told != self._told:  # an update lays out the whole screen
+            self._told = told
+            self._note.update(told)
         self._note.display = any(notes)
 
     def _show_call(self, call: ToolCall | None, waiting: int) -> None:

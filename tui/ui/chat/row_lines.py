@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from tui.core.models import PartId, PartKind, Role
@@ -75,41 +77,46 @@ class _Stretches:
 
     def __init__(self) -> None:
         self._stretches: list[_Stretch] = []
+        self._ends: list[int] = []  # the line behind each stretch; empty when not known
         self._width = 1
 
     @property
     def height(self) -> int:
-        body = sum(_height(stretch) for stretch in self._stretches)
+        body = self._measured()[-1] if self._stretches else 0
         return body + 1 if body else 0
 
     def fit(self, width: int) -> None:
         self._width = width
+        self._ends.clear()
         for stretch in self._stretches:
             stretch.section.fit(max(1, width - stretch.indent))
 
     def sync(self) -> None:
+        self._ends.clear()
         for stretch in self._stretches:
             stretch.section.sync()
 
     def line(self, index: int) -> Shown:
         index -= 1
-        if index < 0:
+        ends = self._measured()
+        place = bisect_right(ends, index)
+        if index < 0 or place == len(ends):
             return Shown()
-        for stretch in self._stretches:
-            height = _height(stretch)
-            if index < height:
-                inside = index - stretch.gap
-                if inside < 0:
-                    return Shown(part=stretch.part)
-                return Shown(
-                    stretch.section.lines[inside], stretch.indent, stretch.part, stretch.section
-                )
-            index -= height
-        return Shown()
+        stretch = self._stretches[place]
+        inside = index - (ends[place] - _height(stretch)) - stretch.gap
+        if inside < 0:
+            return Shown(part=stretch.part)
+        return Shown(stretch.section.lines[inside], stretch.indent, stretch.part, stretch.section)
+
+    def _measured(self) -> list[int]:
+        if not self._ends:
+            self._ends = list(accumulate(map(_height, self._stretches)))
+        return self._ends
 
     def _put(self, place: int, stretch: _Stretch) -> None:
         stretch.section.fit(max(1, self._width - stretch.indent))
         self._stretches.insert(place, stretch)
+        self._ends.clear()
 
 
 def _height(stretch: _Stretch) -> int:
