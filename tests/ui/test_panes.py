@@ -237,6 +237,25 @@ async def test_the_footer_always_says_how_to_find_the_keys(key: str) -> None:
         assert "f1 Keys" in text_of(pilot, "Footer")
 
 
+async def test_f1_has_a_title_and_says_every_key_once_in_its_section() -> None:
+    async with running(FakeBackend(), (80, 24)) as pilot:
+        await pilot.press("f1")
+        await until(pilot, lambda: "All keys" in screen_text(pilot))
+        assert "Esc  closes" in screen_text(pilot)
+        assert "Use what was found here (a local server, a key)" in screen_text(pilot)
+        await pilot.press("end")
+        await until(pilot, lambda: "Inspector: the open event" in screen_text(pilot))
+        assert "All keys" in screen_text(pilot)
+        await pilot.resize_terminal(80, 200)
+        await until(pilot, lambda: "Everywhere" in screen_text(pilot))
+        rows = [" ".join(row.strip("│ ╮╯").split()) for row in screen_text(pilot).split("\n")]
+        raw = rows[rows.index("Inspector: raw events") :]
+        assert raw[1:3] == ["↑ Earlier event", "↓ Later event"]
+        assert "Select" not in rows
+        for section in ("Inspector", "Inspector: tool calls", "Composer", "Threads"):
+            assert rows.count(section) == 1
+
+
 async def test_f1_lists_the_keys_and_closes_again() -> None:
     async with running(FakeBackend()) as pilot:
         await pilot.press("f1")

@@ -27,10 +27,10 @@ class Composer(TextArea):
         Binding("enter", "submit", "Send", key_display="enter"),
         # Many terminals send Shift+Enter and Alt+Enter as Enter; all of them send Ctrl+J.
         Binding("ctrl+j,shift+enter,alt+enter", "newline", "New line", key_display="^j"),
-        Binding("up", "up_or_recall", "Recall", show=False),
-        Binding("pageup", "scroll_chat(-1)", "Scroll up", show=False),
-        Binding("pagedown", "scroll_chat(1)", "Scroll down", show=False),
-        Binding("ctrl+end", "follow_chat", "Newest", show=False),
+        Binding("up", "up_or_recall", "In an empty box: the last message", show=False),
+        Binding("pageup", "scroll_chat(-1)", "Conversation: a page up", show=False),
+        Binding("pagedown", "scroll_chat(1)", "Conversation: a page down", show=False),
+        Binding("ctrl+end", "follow_chat", "Conversation: its newest line", show=False),
         # Ctrl+Z stops the app, as in every terminal; this is what shells and editors undo with.
         Binding("ctrl+underscore", "undo", "Undo", show=False, key_display="^_"),
     ]

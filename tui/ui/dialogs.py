@@ -82,12 +82,15 @@ class KeysScreen(ModalScreen[None]):
         self._groups = list(groups)
 
     def compose(self) -> ComposeResult:
-        """A table for each pane."""
-        width = max(len(key) for _, keys in self._groups for key, _ in keys)
-        with VerticalScroll(classes="dialog -tall"):
-            for title, keys in self._groups:
-                yield Static(title, markup=False, classes="question")
-                yield Static(_key_table(keys, width), markup=False, classes="table")
+        """A title that stays, and a table for each pane."""
+        width = max((len(key) for _, keys in self._groups for key, _ in keys), default=0)
+        with Vertical(classes="dialog -tall"):
+            yield Static("All keys", markup=False, classes="question")
+            yield Static("↑ ↓  scroll      Esc  closes", markup=False, classes="hint")
+            with VerticalScroll(classes="tables"):
+                for title, keys in self._groups:
+                    yield Static(title, markup=False, classes="question")
+                    yield Static(_key_table(keys, width), markup=False, classes="table")
 
     def action_close(self) -> None:
         """Back to where the reader was."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -20,6 +20,10 @@ from tui.ui.chat.view import ChatView
 from tui.ui.commands import BINDINGS, COMMANDS
 from tui.ui.composer import Composer
 from tui.ui.dialogs import ConfirmScreen, KeyGroup, KeysScreen, LineScreen
+from tui.ui.inspector.arguments_view import ArgumentsView
+from tui.ui.inspector.calls_view import CallsView
+from tui.ui.inspector.pane import InspectorPane
+from tui.ui.inspector.wire_view import WireView
 from tui.ui.leaving import Leaving
 from tui.ui.model_screen import ModelScreen
 from tui.ui.picker import PickerScreen
@@ -268,19 +272,17 @@ class MainScreen(ModelScreen):
         yield "Tool call that waits", self._keys_of(ApprovalBar)
         yield "Threads", [("enter", "Open"), *self._keys_of(ThreadsPane)]
         yield "Marks in the list of threads", MARKS
-        inside = {type(each): None for each in (self._inspector, *self._inspector.query(Widget))}
-        keys = [key for kind in inside if _is_ours(kind) for key in self._keys_of(kind)]
-        if keys:
-            yield "Inspector", keys
+        yield "Inspector", self._keys_of(InspectorPane)
+        yield "Inspector: tool calls", self._keys_of(CallsView)
+        yield "Inspector: raw events", self._keys_of(WireView)
+        yield "Inspector: the open event", self._keys_of(ArgumentsView)
 
     def _keys_of(self, kind: type[Widget]) -> list[tuple[str, str]]:
         own = kind.__dict__.get("BINDINGS", ())
-        return [(self._key(each), each.description) for each in own if isinstance(each, Binding)]
+        bindings = [each for each in own if isinstance(each, Binding)]
+        # A footer has room for one word, which may be about two keys.
+        return [(self._key(each), each.tooltip or each.description) for each in bindings]
 
     def _key(self, binding: Binding) -> str:
         names = (Binding(key, "", "") for key in binding.key.split(","))
         return " or ".join(self.app.get_key_display(each) for each in names)
-
-
-def _is_ours(kind: type[Any]) -> bool:
-    return kind.__module__.startswith("tui.")

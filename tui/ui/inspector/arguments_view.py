@@ -27,13 +27,13 @@ class ArgumentsView(LineWidget):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll(-1)", "Scroll", show=False),
-        Binding("down", "scroll(1)", "Scroll", show=False),
+        Binding("up", "scroll(-1)", "A line up", show=False),
+        Binding("down", "scroll(1)", "A line down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "edge(-1)", "Top", show=False),
         Binding("end", "edge(1)", "End", show=False),
-        Binding("c", "copy", "Copy"),
+        Binding("c", "copy", "Copy", tooltip="Copy the event"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's own name

@@ -35,11 +35,11 @@ class CallsView(LineWidget):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "Earlier call", show=False),
-        Binding("down", "step(1)", "Select", key_display="↑↓"),
-        Binding("pageup", "scroll(-1)", "Scroll up", show=False),
-        Binding("pagedown", "scroll(1)", "Scroll", key_display="pgup/dn", show=False),
+        Binding("down", "step(1)", "Select", key_display="↑↓", tooltip="Later call"),
+        Binding("pageup", "scroll(-1)", "Page up", show=False),
+        Binding("pagedown", "scroll(1)", "Page down", key_display="pgup/dn", show=False),
         Binding("home", "jump(0)", "First call", show=False),
-        Binding("end,f", "follow", "Newest", show=False),
+        Binding("end,f", "follow", "Newest call", show=False),
         Binding("c", "copy_arguments", "Copy arguments"),
         Binding("o", "copy_output", "Copy output"),
     ]

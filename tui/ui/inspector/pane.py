@@ -42,8 +42,8 @@ class InspectorPane(Vertical):
     BORDER_TITLE = "Inspector"
     DEFAULT_CSS = (Path(__file__).parent / "inspector.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,left", "show_calls", "Calls", key_display="1"),
-        Binding("2,right", "show_wire", "Wire", key_display="2"),
+        Binding("1,left", "show_calls", "Calls", key_display="1", tooltip="Tool calls"),
+        Binding("2,right", "show_wire", "Wire", key_display="2", tooltip="Raw events"),
         Binding("left_square_bracket", "step_run(-1)", "Earlier run", key_display="[", show=False),
         Binding("right_square_bracket", "step_run(1)", "Later run", key_display="]", show=False),
     ]

@@ -44,12 +44,12 @@ class WireView(LineWidget):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "Earlier event", show=False),
-        Binding("down", "step(1)", "Select", key_display="↑↓"),
+        Binding("down", "step(1)", "Select", key_display="↑↓", tooltip="Later event"),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "jump(0)", "First event", show=False),
-        Binding("end,f", "follow", "Newest", show=False),
-        Binding("enter", "open_or_close", "Open/Close"),
+        Binding("end,f", "follow", "Newest event", show=False),
+        Binding("enter", "open_or_close", "Open/Close", tooltip="Open the event, or close it"),
         Binding("tab", "app.focus_next", "Into the open event", show=False),
         Binding("c", "copy", "Copy event"),
     ]
