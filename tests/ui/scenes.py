@@ -383,8 +383,10 @@ _OLLAMA = ProfileInfo(
 
 
 async def picker(pilot: Pilot[Leaving], backend: FakeBackend) -> None:
-    """Choosing what answers."""
+    """Choosing what answers; the highlighted profile's server is not there."""
     await pilot.press("f2")
+    await settle(pilot)
+    await pilot.press("down", "down")
 
 
 async def picker_filtered(pilot: Pilot[Leaving], backend: FakeBackend) -> None:

@@ -80,6 +80,8 @@ def fitted(remark: str, run: str, target: str, width: int) -> tuple[str, str, st
 
     When hardly any of it would be left the last of the run's figures go, never how it ended.
     """
+    if not remark:
+        return remark, run, target
     needed = min(cell_len(remark), _REMARK_CELLS)
     while (room := _room(run, target, width)) < needed and " · " in run:
         run = run.rpartition(" · ")[0]
