@@ -301,6 +301,7 @@ def start_backend(
     ``role`` says to other processes what this one is (``app``, ``ask``). ``private``: every
     thread lives in memory, and the database is not even opened.
     """
+    from tui.providers.headers import header_variables
     from tui.tools.local import OWN_KEYS, LocalToolset
 
     private_directory(paths.config)
@@ -314,6 +315,7 @@ def start_backend(
         raise
     every = (*PRESETS.values(), *settings.profiles.values())
     keys = {profile.api_key_env for profile in every}
+    keys.update(*(header_variables(profile).values() for profile in every))
     toolset = LocalToolset(paths.tools_dir, hidden={*OWN_KEYS, *keys})
     current = SettingsInForce(settings)
     providers = Providers(current, hide)

@@ -279,6 +279,52 @@ async def test_no_key_reaches_a_file_not_even_from_a_server_that_repeats_it(
         assert not any(text.encode() in each for each in written), text
 
 
+_TOOL = """
+import os
+from tui.tools import tool
+
+@tool(read_only=True)
+def look() -> str:
+    '''Look for the login.'''
+    return os.environ.get("MY_TEAM", "nothing there")
+"""
+
+
+async def test_no_login_of_a_header_reaches_a_file_or_a_tool(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    delta = {"tool_calls": [{"index": 0, **call}]}
+    called = {"choices": [{"index": 0, "delta": delta, "finish_reason": "tool_calls"}]}
+
+    async def calling(request: Request) -> Reply:
+        if b"tool_call_id" in request.raw:
+            return Reply.error(401, f"Wrong login {request.headers['x-team']}")
+        return Reply.sse(f"data: {json.dumps(called)}\n\ndata: [DONE]\n\n".encode())
+
+    login = "tt-known+fake/login-123456"
+    monkeypatch.setenv("MY_TEAM", f"Bearer {login}")
+    monkeypatch.setenv("TICKERTAPE_DEBUG", "1")
+    (config_dir / "tools").mkdir()
+    (config_dir / "tools" / "looking.py").write_text(_TOOL, encoding="utf-8")
+    async with HttpPeer(calling) as peer:
+        (config_dir / "config.toml").write_text(
+            f"[profiles.own]\nprotocol = 'chat'\nbase_url = '{peer.url}'\nmodel = 'm'\n"
+            "headers = { X-Team = 'env:MY_TEAM' }\n",
+            encoding="utf-8",
+        )
+        status, out, err = await _run("ask", "-p", "own", "Hi")
+        sent = [each for each in peer.requests if each.method == "POST"]
+    assert status == 1
+    assert "Wrong login" in err
+    assert all(each.headers["x-team"] == f"Bearer {login}" for each in sent)
+    assert b"nothing there" in sent[-1].raw, "a tool may not see it"
+    home = Path(os.environ["TICKERTAPE_HOME"])
+    written = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    said = [(out + err).encode(), *(each.raw for each in sent), *written]
+    assert not any(login[:12].encode() in each for each in said)
+
+
 @pytest.mark.parametrize(
     ("line", "said"), [("sk-known-fake", "line 1 is not NAME=VALUE"), (None, "cannot be read")]
 )

@@ -22,12 +22,17 @@ def headers_of(profile: Profile) -> dict[str, str]:
 
 def secret_headers(profile: Profile) -> dict[str, str]:
     """Those whose values come from the environment: nobody may see them. Raises ConfigError."""
-    named = {
+    named = header_variables(profile).items()
+    return {name: _value(profile, name, variable) for name, variable in named}
+
+
+def header_variables(profile: Profile) -> dict[str, str]:
+    """The names of these variables, by header."""
+    return {
         name: value.removeprefix(FROM_ENVIRONMENT)
         for name, value in profile.headers.items()
         if value.startswith(FROM_ENVIRONMENT)
     }
-    return {name: _value(profile, name, variable) for name, variable in named.items()}
 
 
 def sends_credential(headers: Mapping[str, str]) -> bool:
