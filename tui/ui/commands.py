@@ -239,7 +239,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         action="toggle_reasoning",
         title="Reasoning: unfold or fold",
-        help="Show or hide what the model thought",
+        help="Show or hide what the model thought, in the marked message or in all",
+    ),
+    Command(
+        action="find",
+        title="Find in this conversation",
+        help="Words in its messages and tool calls; Enter goes on, Esc returns",
+        keys="ctrl+f",
+        priority=True,
     ),
     Command(
         action="follow",

@@ -15,7 +15,10 @@ from textual.widget import Widget
 from tui.core.models import Role, ThreadId, ThreadSummary, is_private
 from tui.ui import themes
 from tui.ui.approval import ApprovalBar
+from tui.ui.chat.find_bar import FindBar
 from tui.ui.chat.log import ChatLog
+from tui.ui.chat.reading import ReadableLog
+from tui.ui.chat.selecting import SelectableLog
 from tui.ui.chat.view import ChatView
 from tui.ui.commands import BINDINGS, COMMANDS
 from tui.ui.composer import Composer
@@ -239,6 +242,10 @@ class MainScreen(ModelScreen):
         """Unfold or fold what the model thought."""
         self._chat.action_toggle_reasoning()
 
+    def action_find(self) -> None:
+        """Find words in the conversation."""
+        self._chat.find()
+
     def action_follow(self) -> None:
         """Go to the newest line."""
         self._chat.follow()
@@ -268,7 +275,9 @@ class MainScreen(ModelScreen):
         yield "Everywhere", [*everywhere, *more]
         yield "Which model answers (F2)", self._keys_of(PickerScreen)
         yield "Composer", self._keys_of(Composer)
-        yield "Conversation", self._keys_of(ChatLog) + self._keys_of(ChatView)
+        parts = (ChatLog, ReadableLog, SelectableLog, ChatView)
+        yield "Conversation", [key for part in parts for key in self._keys_of(part)]
+        yield "Find in the conversation", self._keys_of(FindBar)
         yield "Tool call that waits", self._keys_of(ApprovalBar)
         yield "Threads", [("enter", "Open"), *self._keys_of(ThreadsPane)]
         yield "Marks in the list of threads", MARKS

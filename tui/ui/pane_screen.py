@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual import events, on
 from textual.widget import Widget
 
-from tui.ui.chat.log import ChatLog
+from tui.ui.chat.reading import ReadableLog
 from tui.ui.copied import Copied
 from tui.ui.inspector.pane import InspectorPane
 from tui.ui.panes import SIDES, Side, focus_into
@@ -82,8 +82,8 @@ class PaneScreen(ThreadScreen):
 
     # --- inspector -------------------------------------------------------------------------
 
-    @on(ChatLog.CallSelected)
-    def _tool_selected(self, event: ChatLog.CallSelected) -> None:
+    @on(ReadableLog.CallSelected)
+    def _tool_selected(self, event: ReadableLog.CallSelected) -> None:
         event.stop()
         self._open_inspector()
         self._inspector.select_call(event.call_id)
@@ -93,6 +93,16 @@ class PaneScreen(ThreadScreen):
     def _run_selected(self, event: InspectorPane.RunSelected) -> None:
         event.stop()
         self._inspect(event.run_id)
+
+    @on(ReadableLog.NothingThere)
+    def _nothing_there(self, event: ReadableLog.NothingThere) -> None:
+        event.stop()
+        self._say(event.remark)
+
+    def action_copy_text(self) -> None:
+        """Copy what is selected with the mouse or by keys."""
+        super().action_copy_text()
+        self._say_copied(len(self.get_selected_text() or ""))
 
     @on(Copied)
     def _copied(self, event: Copied) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tui.core.thread import Part
 from tui.ui.chat.entries import Row, same
 from tui.ui.chat.heights import Heights
-from tui.ui.chat.row_lines import RowLines, Shown
+from tui.ui.chat.row_lines import RowLines, Shown, line_of
 
 
 class Spot(NamedTuple):
@@ -154,7 +154,9 @@ class Column:
         spots = self._down_from(self._top)
         if len(spots) < self.height:
             # The end came nearer: there is nothing to show below it.
-            return self._up_from_end()
+            spots = self._up_from_end()
+        # What is seen on top is the reader's place, also where the end or an empty row moved it.
+        self._top = next(iter(spots), self._top)
         return spots
 
     def at_end(self) -> bool:
@@ -205,7 +207,7 @@ class Column:
         spots = self.view()
         if not spots:
             return
-        self._top = self._walked(spots[0], by)
+        self._top = self.walked(spots[0], by)
         self.following = False
         self.following = self.at_end()
 
@@ -223,7 +225,17 @@ class Column:
         if self._rows:
             self.go(Spot(*self._heights.find(line)))
 
-    def _walked(self, spot: Spot, by: int) -> Spot:
+    def reveal(self, spot: Spot, margin: int = 0) -> None:
+        """Bring a line into view, that many lines away from its edge; else nothing moves."""
+        spots = self.view()
+        if spot in spots or not spots:
+            return
+        margin = min(margin, self.height // 2)
+        above = margin if spot < spots[0] else self.height - 1 - margin
+        self.go(self.walked(spot, -above))
+
+    def walked(self, spot: Spot, by: int) -> Spot:
+        """The line so many lines below; above when negative; the last one if there are no more."""
         place, line = spot.row, spot.line + by
         while line < 0 and place > 0:
             place -= 1
@@ -231,7 +243,7 @@ class Column:
         while place < len(self._rows) - 1 and line >= (height := self._laid_out(place).height):
             line -= height
             place += 1
-        return Spot(place, max(0, line))
+        return Spot(place, max(0, min(line, self._laid_out(place).height - 1)))
 
     # --- the scroll mark -------------------------------------------------------------------
 
@@ -256,14 +268,5 @@ class Column:
         lines = self._laid_out(self._top.row)
         line = round(mark.share * lines.height)
         if mark.part is not None:
-            line = _line_of(lines, mark.part, mark.at, line)
+            line = line_of(lines, mark.part, mark.at, line)
         self._top = Spot(self._top.row, line)
-
-
-def _line_of(lines: RowLines, part: Part, at: int, otherwise: int) -> int:
-    """The line of a row that shows that place of a part's text."""
-    for index in range(lines.height):
-        shown = lines.line(index)
-        if shown.part is part and shown.line.end > at:
-            return index
-    return otherwise

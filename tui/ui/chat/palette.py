@@ -15,12 +15,18 @@ def chat_palette(theme: Theme) -> Palette:
     def colour(name: str) -> Style:
         return Style(color=system[name])
 
+    def ground(name: str) -> Style:
+        return Style(bgcolor=system[name])
+
     return palette_of(theme).with_tones(
         {
             "primary": colour("text-primary"),
             "warning": colour("text-warning"),
             "error": colour("text-error"),
             "dim": Style(dim=True),
+            "mark": colour("accent"),
+            "found": ground("warning-muted"),
+            "here": ground("warning") + Style(color=system["background"]),
             "thumb": colour("scrollbar"),
         }
     )

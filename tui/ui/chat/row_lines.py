@@ -155,6 +155,11 @@ class MessageLines(_Stretches):
         self._stretches.append(_Stretch(self._more, INDENT))
         self._take_parts()
 
+    @property
+    def thoughts(self) -> list[Part]:
+        """The parts that can be folded."""
+        return [part for part in self.message.parts if part.kind is PartKind.REASONING]
+
     def sync(self) -> None:
         if len(self._known) != len(self.message.parts):
             self._take_parts()
@@ -250,3 +255,12 @@ def _author(message: Message, branch: tuple[int, int] | None) -> Section:
     place = "" if branch is None else f" · answer {branch[0]} of {branch[1]} (Alt+← Alt+→)"
     ink = _READER if message.role is Role.USER else _AUTHOR
     return OneLine(lambda: (Piece(label + place, ink),))
+
+
+def line_of(lines: RowLines, part: Part, at: int, otherwise: int) -> int:
+    """The line of a row that shows that place of a part's text."""
+    for index in range(lines.height):
+        shown = lines.line(index)
+        if shown.part is part and shown.line.end > at:
+            return index
+    return otherwise

@@ -99,6 +99,11 @@ class Answer:
         """The code of a block, as it is to be copied; empty for any other block."""
         return "" if self._stream is None else self._stream.code(block)
 
+    def is_code(self, block: int) -> bool:
+        """Whether the block is a fence or indented code."""
+        blocks = () if self._stream is None else self._stream.blocks
+        return 0 <= block < len(blocks) and blocks[block].kind in ("fence", "code")
+
     @property
     def lines(self) -> Sequence[Line]:
         return () if self._stream is None else self._stream.lines
@@ -198,10 +203,12 @@ def tool_line(call: ToolCall, run: Run | None) -> OneLine:
         state = ToolState.CANCELLED if cut_off else call.state
         tone = _TOOL_TONES.get(state, "text")
         yield Piece(f"{wording.tool_symbol(call, live=live)} ", Ink((tone, "strong", CALL)))
-        yield Piece(wording.tool_name(call), Ink((tone, "strong", CALL)))
+        name = wording.tool_name(call)
+        yield Piece(name, Ink((tone, "strong", CALL)), 0)
         told = wording.one_line(wording.tool_state(call, live=live))
         yield Piece(f"  {told}", Ink((tone, CALL)))
-        yield Piece(f"  {wording.tool_preview(call)}", Ink((tone, "dim", CALL)))
+        # Places are those in the words that can be found (see ``finding``).
+        yield Piece(f"  {wording.tool_preview(call)}", Ink((tone, "dim", CALL)), len(name))
 
     return OneLine(say)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -20,35 +21,13 @@ from textual.widgets import Static
 from tui.core import events as e
 from tui.core.models import MessageId, PartId, RunId, WireEvent
 from tui.core.services import LogEntry
-from tui.core.thread import Part
+from tui.core.thread import Message, Part
 from tui.core.transcript import Transcript
+from tui.ui.chat.changes import OF_CALL, OF_EVERYTHING, OF_PART, OF_STRUCTURE
 from tui.ui.chat.entries import MessageRow, Row, RuleRow, RunRow, rows
-from tui.ui.chat.log import ChatLog
+from tui.ui.chat.find_bar import FindBar
+from tui.ui.chat.reading import ReadableLog
 from tui.ui.chat.row_lines import MessageLines, OutcomeLines, RowLines, RuleLines
-
-_OF_PART = (
-    e.TextDelta,
-    e.ArgumentsDelta,
-    e.PartStarted,
-    e.PartFinished,
-    e.ToolStatusChanged,
-    e.AnnotationAdded,
-)
-_OF_CALL = (
-    e.ApprovalRequested,
-    e.ApprovalDecided,
-    e.ToolStarted,
-    e.ToolOutputDelta,
-    e.ToolFinished,
-)
-_OF_STRUCTURE = (
-    e.MessageAdded,
-    e.MessageStarted,
-    e.LeafSelected,
-    e.RunStarted,
-    e.ContextTrimmed,
-)
-_OF_EVERYTHING = (e.RunFinished, e.RunInterrupted, e.RunResumed, e.TurnFinished)
 
 
 class ChatView(Vertical):
@@ -56,7 +35,10 @@ class ChatView(Vertical):
 
     DEFAULT_CSS = (Path(__file__).parent / "chat.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "toggle_reasoning", "Reasoning"),
+        Binding("e", "toggle_reasoning", "Reasoning of the marked message, or all"),
+        Binding("n", "find_next(1)", "Next match", show=False),
+        Binding("N", "find_next(-1)", "Match before", show=False),
+        Binding("escape", "end_finding", "End finding", show=False),
     ]
 
     def __init__(self) -> None:
@@ -71,7 +53,8 @@ class ChatView(Vertical):
         self._turned: set[PartId] = set()  # folded or not, other than all the rest
         self._notice: Widget | None = None
         self._unseen = False
-        self._log = ChatLog(self._make, self._guess)
+        self._log = ReadableLog(self._make, self._guess)
+        self._find = FindBar(self._log, self._message, self._unfold)
         self._below = Static("↓ New below, End returns", id="below", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -80,6 +63,7 @@ class ChatView(Vertical):
         with Vertical(id="log"):
             yield self._log
         yield self._below
+        yield self._find
 
     # --- the seam --------------------------------------------------------------------------
 
@@ -96,6 +80,7 @@ class ChatView(Vertical):
     def show(self, transcript: Transcript, empty: Widget | None = None) -> None:
         """Start over with this transcript; ``empty`` is shown while it has no messages."""
         self._log.column.begin(self._start_over(transcript))
+        self._find.close()
         self._put_notice(None if self._log.column.rows else empty)
         self._log.repaint()
         self._set_unseen(False)
@@ -128,14 +113,14 @@ class ChatView(Vertical):
         if isinstance(item, WireEvent):
             return
         event = item.event
-        if isinstance(event, _OF_STRUCTURE):
+        if isinstance(event, OF_STRUCTURE):
             self._restructured = True
-        elif isinstance(event, _OF_PART):
+        elif isinstance(event, OF_PART):
             self._note_part(event.part_id)
-        elif isinstance(event, _OF_CALL) and item.run is not None:
+        elif isinstance(event, OF_CALL) and item.run is not None:
             call = self._transcript.calls.get((item.run, event.call_id))
             self._note_part("" if call is None else call.part_id)
-        elif isinstance(event, _OF_EVERYTHING) and item.run is not None:
+        elif isinstance(event, OF_EVERYTHING) and item.run is not None:
             self._note_messages(item.run)
         if isinstance(event, e.RetryScheduled) and item.run is not None:
             self._tries_at[item.run] = item.at + event.delay
@@ -197,7 +182,7 @@ class ChatView(Vertical):
             return RuleLines(row.text)
         if isinstance(row, RunRow):
             return OutcomeLines(transcript, transcript.runs[row.run_id], headed=row.headed)
-        message = transcript.messages[row.message_id]
+        message = self._message(row)
         return MessageLines(
             message,
             transcript.runs.get(message.run_id or ""),
@@ -206,11 +191,14 @@ class ChatView(Vertical):
             is_open=self._is_open,
         )
 
+    def _message(self, row: MessageRow) -> Message:
+        return self._transcript.messages[row.message_id]
+
     def _guess(self, row: Row, width: int) -> int:
         """About how tall a row is that nobody has seen; a glance only, there may be thousands."""
         if not isinstance(row, MessageRow):
             return 2
-        parts = self._transcript.messages[row.message_id].parts
+        parts = self._message(row).parts
         return 1 + row.headed + sum(1 + len(part.text) // width for part in parts)
 
     def _put_notice(self, notice: Widget | None) -> None:
@@ -241,8 +229,8 @@ class ChatView(Vertical):
         self._unseen = unseen
         self._below.display = unseen
 
-    @on(ChatLog.ReaderScrolled)
-    def _reader_scrolled(self, event: ChatLog.ReaderScrolled) -> None:
+    @on(ReadableLog.ReaderScrolled)
+    def _reader_scrolled(self, event: ReadableLog.ReaderScrolled) -> None:
         event.stop()
         if self.following:
             self._set_unseen(False)
@@ -252,17 +240,49 @@ class ChatView(Vertical):
     def _is_open(self, part: Part) -> bool:
         return self._unfolded != (part.id in self._turned)
 
-    @on(ChatLog.FoldAsked)
-    def _fold_asked(self, event: ChatLog.FoldAsked) -> None:
+    @on(ReadableLog.FoldAsked)
+    def _fold_asked(self, event: ReadableLog.FoldAsked) -> None:
         event.stop()
-        self._turned ^= {event.part.id}
-        self._note_part(event.part.id)
+        self._unfold(event.part, not self._is_open(event.part))
+
+    def _unfold(self, part: Part, is_open: bool) -> bool:
+        """Show a part's reasoning or fold it; whether that is another state than before."""
+        if self._is_open(part) is is_open:
+            return False
+        self._turned ^= {part.id}
+        self._note_part(part.id)
         self.flush()
+        return True
 
     def action_toggle_reasoning(self) -> None:
-        """Unfold all reasoning, or fold it again."""
+        """Unfold the reasoning of the marked message or all of it, or fold it again."""
+        marked = self._log.marked
+        thoughts = [] if marked is None else marked.thoughts
+        if thoughts:
+            is_open = not self._is_open(thoughts[0])
+            for part in thoughts:
+                self._unfold(part, is_open)
+            return
         self._unfolded = not self._unfolded
         self._turned.clear()
         for row in self._rows_of_messages.values():
             self._log.column.changed(row)
         self._log.repaint()
+
+    # --- finding ---------------------------------------------------------------------------
+
+    def find(self) -> None:
+        """Ask what is to be found in the conversation."""
+        if self._notice is None:
+            self._find.open()
+
+    def action_find_next(self, step: int) -> None:
+        """The next match (1) or the one before (-1)."""
+        if self._find.display:
+            self._find.action_step(step)
+
+    def action_end_finding(self) -> None:
+        """Nothing is shown as found any more; the reader stays."""
+        if not self._find.display:
+            raise SkipAction
+        self._find.close()
