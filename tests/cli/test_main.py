@@ -72,11 +72,12 @@ def test_config_show_is_the_configuration_as_toml(
     tickertape: Tickertape, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-known-fake-key-123456")
+    monkeypatch.setenv("MY_LOGIN", "Bearer known-secret")
     home = Path(os.environ["TICKERTAPE_HOME"])
     (home / "config").mkdir(parents=True)
     text = (
         'default_profile = "x"\n[profiles.x]\nmodel = "m"\n'
-        'headers = { X-Team = "blue", Authorization = "Bearer known-secret" }\n'
+        'headers = { X-Team = "blue", Authorization = "env:MY_LOGIN" }\n'
     )
     (home / "config" / "config.toml").write_text(text, encoding="utf-8")
     result = tickertape("config", "show")
