@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rich.syntax import Syntax
+from textual._context import active_app
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.driver import Driver
@@ -223,6 +224,7 @@ class _Naive(App[None]):
                 yield Markdown()
 
     async def read(self, meter: _Meter) -> None:
+        active_app.set(self)
         self.query_one(VerticalScroll).anchor()
         calls: dict[str, str] = {}
         async for event in _provider_events(self._peer):
