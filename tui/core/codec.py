@@ -109,12 +109,18 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
         return kind
     if isinstance(kind, type) and is_dataclass(kind):
         return _dataclass_decoder(kind)
-    return lambda data: data
+    return _as_it_is
+
+
+def _as_it_is(data: Any) -> Any:
+    return data
 
 
 def _optional_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
     # Core only uses unions of one type with None.
     inner = _decoder(next(a for a in arguments if a is not type(None)))
+    if inner is _as_it_is:
+        return inner
     return lambda data: None if data is None else inner(data)
 
 

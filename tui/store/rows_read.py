@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,19 +65,38 @@ WHERE c.thread_id = ?1 AND c.run_id = ?2
 """
 _MESSAGE_OF_PART = "SELECT message_id FROM part WHERE thread_id = ? AND id = ?"
 
+# A dictionary, since an Enum is slow to look values up and a long thread has thousands of each.
+_RUN_STATES = {each.value: each for each in RunState}
+_OUTCOMES = {each.value: each for each in Outcome}
+_ROLES = {each.value: each for each in Role}
+_KINDS = {each.value: each for each in PartKind}
+
 
 def read_rows(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
     """The thread as far as it is folded, or None. Its journal is still to be applied."""
     transcript = read_head(connection, thread_id)
     if transcript is None:
         return None
-    for row in connection.execute(_RUNS, (thread_id,)):
-        put_run(transcript, row)
-    for row in connection.execute(_MESSAGES, (thread_id,)):
-        put_message(transcript, row)
-    for row in connection.execute(_PARTS, (thread_id,)):
-        put_part(transcript, row)
+    with _nothing_collected():
+        for row in connection.execute(_RUNS, (thread_id,)):
+            put_run(transcript, row)
+        for row in connection.execute(_MESSAGES, (thread_id,)):
+            put_message(transcript, row)
+        for row in connection.execute(_PARTS, (thread_id,)):
+            put_part(transcript, row)
     return transcript
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Thousands of objects that all stay: to look for garbage among them takes as long again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def read_touched(
@@ -177,7 +198,7 @@ def put_run(transcript: Transcript, row: Any) -> None:
         profile=decode_text(profile),
         model=decode_text(model),
         owner=owner,
-        state=RunState(state),
+        state=_RUN_STATES[state],
         status=decode_text(status),
         rounds=rounds,
         started_at=started_at,
@@ -186,7 +207,7 @@ def put_run(transcript: Transcript, row: Any) -> None:
         first_delta_mono=first_delta_mono,
         finished_mono=finished_mono,
         settle=bool(settle),
-        outcome=None if outcome is None else Outcome(outcome),
+        outcome=None if outcome is None else _OUTCOMES[outcome],
         reason=decode_text(reason),
         usage=decode_json(Usage, usage),
         error=decode_json(Problem, error),
@@ -203,7 +224,7 @@ def put_message(transcript: Transcript, row: Any) -> None:
     message = Message(
         id=decode_text(message_id),
         parent_id=None if parent_id is None else decode_text(parent_id),
-        role=Role(role),
+        role=_ROLES[role],
         author=decode_text(author),
         run_id=run_id,
         at=at,
@@ -222,7 +243,7 @@ def put_part(transcript: Transcript, row: Any) -> None:
         id=decode_text(part_id),
         message_id=decode_text(message_id),
         index=index,
-        kind=PartKind(kind),
+        kind=_KINDS[kind],
         text=GrowingText(decode_text(text)),
         annotations=decode_json(list[JsonObject], annotations) or [],
         finished=bool(finished),
@@ -230,8 +251,10 @@ def put_part(transcript: Transcript, row: Any) -> None:
     if row[7] is not None:
         part.tool = _tool_call(part.id, row[7:23])
     parts = transcript.messages[part.message_id].parts
+    comes_last = not parts or parts[-1].index <= index
     parts.append(part)
-    parts.sort(key=lambda each: each.index)  # stable: equal ones stay in the order they began
+    if not comes_last:
+        parts.sort(key=lambda each: each.index)  # stable: equal ones stay in the order they began
     transcript.add_part(part)
 
 

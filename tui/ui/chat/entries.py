@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tui.core.models import MessageId, RunId
 from tui.core.thread import Run
@@ -13,8 +13,10 @@ from tui.ui import wording
 UNSEEN_ABOVE = "The model no longer sees what is above"
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRow:
+# Tuples, since a long thread has thousands of rows, which are made and looked up all at once.
+
+
+class MessageRow(NamedTuple):
     """A message; ``headed`` when its author has to be named again.
 
     ``branch``: which of how many answers to the same message it begins, if there are several.
@@ -25,8 +27,7 @@ class MessageRow:
     branch: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """What is said about a run: what it waits for, and how it ended.
 
     ``headed`` when the run left no message that could name its author.
@@ -36,8 +37,7 @@ class RunRow:
     headed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRow:
+class RuleRow(NamedTuple):
     """A line across the conversation, before a message or a run; ``text`` is safe."""
 
     before: MessageId | RunId
@@ -104,27 +104,29 @@ class _Rows:
 
     def rows(self) -> Iterator[Row]:
         author: tuple[str, str | None] | None = None
-        branches = self._branches()
+        branches, runs = self._branches(), self._transcript.runs
         for message in self._path:
             if message.id == self._seen_from and message is not self._path[0]:
                 yield RuleRow(message.id, UNSEEN_ABOVE)
-            run = self._transcript.runs.get(message.run_id or "")
-            yield from self._changed_model(run, message.id)
+            if rule := self._changed_model(runs.get(message.run_id or ""), message.id):
+                yield rule
             before, author = author, (message.role, message.run_id)
-            headed = author != before
-            yield MessageRow(message.id, headed=headed, branch=branches.get(message.id))
+            yield MessageRow(message.id, headed=author != before, branch=branches.get(message.id))
             if (run := self._after.get(message.id)) is not None:
                 is_silent = run.tail_id == run.parent_id
-                yield from self._changed_model(run, run.id)
+                if rule := self._changed_model(run, run.id):
+                    yield rule
                 yield RunRow(run.id, headed=is_silent)
                 author = None if is_silent else author
 
-    def _changed_model(self, run: Run | None, before: str) -> Iterator[RuleRow]:
-        if run is None or run is self._run:
-            return
-        last, self._run = self._run, run
-        if last is not None and (last.profile, last.model) != (run.profile, run.model):
-            yield RuleRow(before, f"{wording.model_name(run.profile, run.model)} answers below")
+    def _changed_model(self, run: Run | None, before: str) -> RuleRow | None:
+        last = self._run
+        if run is None or run is last:
+            return None
+        self._run = run
+        if last is None or (last.model == run.model and last.profile == run.profile):
+            return None
+        return RuleRow(before, f"{wording.model_name(run.profile, run.model)} answers below")
 
     def _branches(self) -> dict[MessageId, tuple[int, int]]:
         """Which of several answers those on the path are, counted from 1."""
