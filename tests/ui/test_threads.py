@@ -8,7 +8,7 @@ from functools import partial
 from textual import events
 from textual.pilot import Pilot
 
-from tests.ui.driving import focused, running, screen_text, settle, status, text_of, until
+from tests.ui.driving import LARGE, focused, running, screen_text, settle, status, text_of, until
 from tests.ui.fakes import NOW, FakeBackend
 from tui.core.errors import NotFoundError
 from tui.core.models import ThreadSummary
@@ -190,7 +190,7 @@ async def test_a_thread_without_messages_has_nothing_to_rename() -> None:
 async def test_a_thread_that_is_gone_is_told_and_the_open_one_stays() -> None:
     backend = three()
     backend.remembered["thread"] = "t1"
-    async with running(backend) as pilot:
+    async with running(backend, LARGE) as pilot:
         backend.fail["subscribe"] = NotFoundError(
             "There is no such thread.", hint="Choose another."
         )
