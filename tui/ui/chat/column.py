@@ -247,9 +247,8 @@ class Column:
 
     # --- the scroll mark -------------------------------------------------------------------
 
-    def extent(self) -> tuple[int, int]:
-        """The first line in view and how many there are, as far as heights are known."""
-        spots = self.view()
+    def extent(self, spots: Sequence[Spot]) -> tuple[int, int]:
+        """The first of these lines in view and how many there are, as far as heights are known."""
         first = self._heights.top(spots[0].row) + spots[0].line if spots else 0
         return first, self._heights.total
 

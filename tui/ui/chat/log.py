@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import groupby, zip_longest
-from typing import ClassVar
+from itertools import groupby
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -24,6 +25,14 @@ from tui.ui.thumb import thumb_rows
 LEFT = 1  # cells between the border and the text
 _WHEEL_ROWS = 3
 _THUMB = "▐"
+
+
+class _Place(NamedTuple):
+    """What a row of the screen shows."""
+
+    spot: Spot | None
+    has_thumb: bool
+    shown: Shown
 
 
 class ChatLog(Widget, can_focus=True):
@@ -68,23 +77,35 @@ class ChatLog(Widget, can_focus=True):
         if width <= LEFT + 1 or not height:
             return
         self.column.resize(width - LEFT - 1, height)
-        # The same words elsewhere are another line: what is selected and marked goes by its place.
-        before, thumb = list(zip_longest(self._spots, self._shown)), self._thumb
+        before = [self._place(y) for y in range(height)]
         self._spots = self.column.view()
         self._shown = [self.column.shown(spot) for spot in self._spots]
         self._thumb = self._thumb_now()
-        now = zip_longest(self._spots, self._shown)
-        changed = [
-            y
-            for y, (old, new) in enumerate(zip_longest(before, now))
-            if old != new or (y in thumb) != (y in self._thumb)
-        ]
-        for y in changed:
-            self._strips.pop(y, None)
+        now = [self._place(y) for y in range(height)]
+        self._move_strips(before, now)
+        changed = [y for y in range(height) if before[y] != now[y]]
         # Lines next to each other make one region.
         for _, run in groupby(enumerate(changed), key=lambda pair: pair[1] - pair[0]):
             rows = [y for _, y in run]
             self.refresh(Region(0, rows[0], width, len(rows)))
+
+    def _place(self, y: int) -> _Place:
+        """What is to be seen there.
+
+        The same words elsewhere are another line: what is selected and marked goes by its spot.
+        """
+        spot = self._spots[y] if y < len(self._spots) else None
+        return _Place(spot, y in self._thumb, _at(self._shown, y))
+
+    def _move_strips(self, before: list[_Place], now: list[_Place]) -> None:
+        """A line that only moved keeps the strip that it has."""
+        known = {
+            (place.spot, place.has_thumb): (place, self._strips[y])
+            for y, place in enumerate(before)
+            if y in self._strips
+        }
+        found = ((y, place, known.get(place[:2])) for y, place in enumerate(now))
+        self._strips = {y: old[1] for y, place, old in found if old and old[0] == place}
 
     def restyle(self) -> None:
         """Paint the same lines anew."""
@@ -92,7 +113,7 @@ class ChatLog(Widget, can_focus=True):
         self.refresh()
 
     def _thumb_now(self) -> range:
-        first, total = self.column.extent()
+        first, total = self.column.extent(self._spots)
         return thumb_rows(first, total, self.size.height)
 
     def on_resize(self) -> None:
@@ -108,11 +129,26 @@ class ChatLog(Widget, can_focus=True):
         self._palette = None
         self._strips.clear()
 
-    def render_line(self, y: int) -> Strip:
-        """One row as Textual wants it."""
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """These lines for the screen. Textual has nothing to add: no border, no padding."""
+        strips = [self._strip(y) for y in crop.line_range]
+        left, right = crop.column_span
+        if (left, right) != (0, self.size.width):
+            strips = [strip.crop(left, right) for strip in strips]
+        return strips
+
+    def _strip(self, y: int) -> Strip:
         strip = self._strips.get(y)
         if strip is None or strip.cell_length != self.size.width:
-            strip = self._strips[y] = self._paint(y)
+            strip = self._strips[y] = self._filtered(self._paint(y))
+        return strip
+
+    def _filtered(self, strip: Strip) -> Strip:
+        """On the background, and through the filters that every painted line passes."""
+        ground = self.background_colors[1]
+        strip = strip.apply_style(Style(bgcolor=ground.rich_color))
+        for each in self.get_line_filters():
+            strip = strip.apply_filter(each, ground)
         return strip
 
     def _paint(self, y: int) -> Strip:
@@ -201,7 +237,7 @@ class ChatLog(Widget, can_focus=True):
 
     def _drag_to(self, y: int) -> None:
         height = max(1, self.size.height - 1)
-        _, total = self.column.extent()
+        _, total = self.column.extent(self._spots)
         room = max(0, total - self.size.height)
         if y >= height:
             self.column.follow()
