@@ -25,7 +25,8 @@ class Code(NamedTuple):
 
     def shows(self, shown: Shown) -> bool:
         """Whether a line is one of its lines."""
-        return shown.section is self.section and shown.line.block == self.block
+        is_its = shown.section is self.section and shown.line.block == self.block
+        return is_its and bool(shown.line.pieces)  # the gap below is no code
 
 
 class Link(NamedTuple):

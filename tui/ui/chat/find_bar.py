@@ -29,10 +29,10 @@ class FindBar(Horizontal):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "step(1)", "Next match", key_display="enter or ↓"),
-        Binding("up,shift+enter", "step(-1)", "Match before", key_display="↑"),
+        Binding("enter,down", "step(1)", "Next", key_display="enter or ↓"),
+        Binding("up,shift+enter", "step(-1)", "Before", key_display="↑"),
         Binding("tab", "leave", "Stay there; n and N go on", show=False),
-        Binding("escape", "return", "Back to where one was"),
+        Binding("escape", "return", "Back to the place"),
     ]
 
     def __init__(

@@ -41,7 +41,7 @@ class ReadableLog(SelectableLog):
         Binding("right_square_bracket,ctrl+down", "mark(1)", "Mark the message below", show=False),
         Binding("left_curly_bracket", "mark(-1, True)", "Mark the question above", show=False),
         Binding("right_curly_bracket", "mark(1, True)", "Mark the question below", show=False),
-        Binding("c", "copy", "Copy the selection, or the message"),
+        Binding("c", "copy", "Copy the selection, or the message", show=False),
         Binding("b", "copy_code", "Copy its code; again: the next block", show=False),
         Binding("o", "open_link", "Open its link", show=False),
         Binding("enter", "inspect", "Inspect its tool call; again: the next", show=False),

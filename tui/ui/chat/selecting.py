@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.actions import SkipAction
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Offset
 from textual.selection import Selection
@@ -35,8 +35,7 @@ class SelectableLog(ChatLog):
     """The mouse selects characters, keys select whole lines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "select", "Select lines; arrows extend", show=False),
-        Binding("escape", "unselect", "Drop the selection", show=False),
+        Binding("v", "select", "Select lines; arrows extend, Esc ends", show=False),
     ]
     _anchor: Spot | None = None  # where the selection by keys began,
     _head = Spot(0, 0)  # and where it is now
@@ -45,8 +44,9 @@ class SelectableLog(ChatLog):
         at = _packed(self._spots[y])
         span = None if self.text_selection is None else self.text_selection.get_span(at)
         if span is not None:
-            style = self.screen.get_component_rich_style("screen--selection")
-            strip = highlighted(strip, *span, style)
+            # The colour of its text may be see-through, which a line of cells cannot be.
+            ground = self.screen.get_component_rich_style("screen--selection").bgcolor
+            strip = highlighted(strip, *span, Style(bgcolor=ground))
         return strip.apply_offsets(0, at)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
@@ -73,7 +73,7 @@ class SelectableLog(ChatLog):
 
     def action_scroll_lines(self, lines: int) -> None:
         """Move by lines; while lines are selected, move the end of the selection."""
-        if self._anchor is None:
+        if self._anchor is None or self.text_selection is None:
             super().action_scroll_lines(lines)
             return
         self._head = self.column.walked(self._head, lines)
@@ -86,11 +86,11 @@ class SelectableLog(ChatLog):
         ends = Offset(0, _packed(first)), Offset(_WHOLE_LINE, _packed(last))
         self.screen.selections = {self: Selection(*ends)}
 
-    def action_unselect(self) -> None:
+    def key_escape(self, event: events.Key) -> None:
         """Drop the selection; without one the key means something else."""
-        if self.text_selection is None:
-            raise SkipAction
-        self.screen.clear_selection()
+        if self.text_selection is not None:
+            event.stop()  # the screen would drop it too, and then do what else the key means
+            self.screen.clear_selection()
 
 
 def highlighted(strip: Strip, start: int, end: int, style: Style) -> Strip:

@@ -35,7 +35,7 @@ class ChatView(Vertical):
 
     DEFAULT_CSS = (Path(__file__).parent / "chat.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "toggle_reasoning", "Reasoning of the marked message, or all"),
+        Binding("e", "toggle_reasoning", "Reasoning"),
         Binding("n", "find_next(1)", "Next match", show=False),
         Binding("N", "find_next(-1)", "Match before", show=False),
         Binding("escape", "end_finding", "End finding", show=False),
