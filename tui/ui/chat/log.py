@@ -131,13 +131,14 @@ class ChatLog(Widget, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """These lines for the screen. Textual has nothing to add: no border, no padding."""
-        strips = [self._strip(y) for y in crop.line_range]
+        strips = [self.render_line(y) for y in crop.line_range]
         left, right = crop.column_span
         if (left, right) != (0, self.size.width):
             strips = [strip.crop(left, right) for strip in strips]
         return strips
 
-    def _strip(self, y: int) -> Strip:
+    def render_line(self, y: int) -> Strip:
+        """One line; Textual asks for it to learn what is under the mouse."""
         strip = self._strips.get(y)
         if strip is None or strip.cell_length != self.size.width:
             strip = self._strips[y] = self._filtered(self._paint(y))
