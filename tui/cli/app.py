@@ -67,6 +67,7 @@ class _AppProcess:
     def __init__(self, context: Context) -> None:
         # Imported here: only the app itself needs the screen.
         from tui.ui.app import TickertapeApp
+        from tui.ui.clipboard import LocalClipboard
 
         self._context = context
         self._backends: list[Backend] = []
@@ -82,6 +83,7 @@ class _AppProcess:
             words_per_second=lambda: context.settings.display.words_per_second,
             # The last thread may have another profile, which is not the one that was asked for.
             begins_anew=bool(context.profile or context.model),
+            copy_locally=LocalClipboard().put,
             on_crash=self._crashed,
         )
 
