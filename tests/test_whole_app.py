@@ -69,7 +69,7 @@ _FAULTS = {
     "unknown_event": "After the fault.",
     "malformed_arguments": "Error: The arguments of calc",
     "refusal": "After the fault.",
-    "length": "limit of completion tokens",
+    "length": "the server's own limit",
 }
 
 

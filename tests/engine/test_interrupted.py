@@ -280,3 +280,21 @@ async def test_a_waiting_message_whose_profile_is_gone_stays_in_the_queue() -> N
     await world.finished("r1")
     await world.ask("next")
     assert [each.text for each in (await world.transcript()).queue.values()] == ["waits"]
+
+
+async def test_a_message_does_not_overtake_those_that_wait() -> None:
+    gate = asyncio.Event()
+    failed = e.TurnFinished(outcome=Outcome.FAILED)
+    world = World(
+        [Pause(gate), failed], said("to the second", message="m2"), said("third", message="m3")
+    )
+    first = await world.send("first")
+    await world.provider.paused.wait()
+    await world.send("second", queue=True)
+    gate.set()
+    await world.finished(first)
+    third = await world.send("third", queue=True)
+    await world.finished("r2")
+    await world.until(third, RunState.FINISHED)
+    texts = [message.text for message in (await world.transcript()).path()]
+    assert texts == ["first", "second", "to the second".replace(" ", ""), "third", "third"]

@@ -220,13 +220,15 @@ class FakeBackend:
         self.commands.append(command)
         if not self._logs[command.thread_id]:
             self.add_thread(command.thread_id, command.text[:40])
-        if log.active_run() is not None:
+        if log.active_run() is not None or log.queue:
             queued = e.MessageQueued(
                 message_id=command.message_id,
                 run_id=command.run_id,
                 parts=(PartInput(text=command.text),),
             )
             self.emit(command.thread_id, queued)
+            if log.active_run() is None:  # what waits longer goes first
+                await self.send_queued(command.thread_id)
         else:
             self._add(command.thread_id, command.message_id, (PartInput(text=command.text),))
 

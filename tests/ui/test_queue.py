@@ -141,17 +141,8 @@ async def test_after_a_stop_they_stay_and_enter_sends_the_first() -> None:
         await until(pilot, lambda: "  one" in text_of(pilot, "#log"))
 
 
-async def test_a_message_that_is_typed_does_not_overtake_those_that_wait(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_message_that_is_typed_does_not_overtake_those_that_wait() -> None:
     backend, run = answering()
-    send_queued = backend.send_queued
-
-    async def as_an_engine_does(thread_id: ThreadId) -> None:
-        await send_queued(thread_id)
-        backend.begin(thread_id, "r2")
-
-    monkeypatch.setattr(backend, "send_queued", as_an_engine_does)
     async with running(backend, SMALL) as pilot:
         await pilot.press(*"one", "enter")
         await until(pilot, lambda: queue(pilot))
@@ -161,20 +152,6 @@ async def test_a_message_that_is_typed_does_not_overtake_those_that_wait(
         await until(pilot, lambda: queue(pilot)[1:] == ["1  two"])
         await until(pilot, lambda: "  one" in text_of(pilot, "#log"))
         assert composer(pilot).text == ""
-
-
-async def test_when_the_first_cannot_be_sent_the_new_one_is_not_either() -> None:
-    backend, run = answering()
-    async with running(backend) as pilot:
-        await pilot.press(*"one", "enter")
-        await until(pilot, lambda: queue(pilot))
-        run.finish(Outcome.FAILED, reason="It broke.")
-        await until(pilot, lambda: "Enter sends the first" in "".join(queue(pilot)))
-        backend.fail["send_queued"] = BusyError("Another has it.", hint="Take over first.")
-        await pilot.press(*"two", "enter")
-        await until(pilot, lambda: "Take over first." in screen_text(pilot))
-        await until(pilot, lambda: composer(pilot).text == "two")
-        assert queue(pilot)[1:] == ["1  one"]
 
 
 async def test_they_are_still_there_after_a_restart() -> None:

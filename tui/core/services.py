@@ -33,9 +33,9 @@ class SendMessage:
 
     The caller makes the ids, so sending twice is harmless. ``profile`` None means the thread's
     own, or the default for a new one; ``model`` None means the thread's own, or the profile's.
-    With ``queue`` a thread that is answering keeps the message until that run has completed;
-    without, BusyError. A thread whose id is private (see ``models.is_private``) never touches the
-    disk.
+    With ``queue`` a thread that is answering keeps the message until that run has completed, and
+    messages that wait longer go first; without, BusyError. A thread whose id is private (see
+    ``models.is_private``) never touches the disk.
     """
 
     thread_id: ThreadId

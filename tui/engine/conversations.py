@@ -82,12 +82,15 @@ class EngineConversations:
                 raise
 
     async def _accept(self, log: ThreadLog, message: e.MessageQueued, *, queue: bool) -> None:
-        """Send the message now, or let it wait for the run that is going on."""
+        """Send the message now, or let it wait for others and for the run that is going on."""
         transcript = log.transcript
         if message.message_id in transcript.messages or message.message_id in transcript.queue:
             return
-        if transcript.active_run() is None:
+        if transcript.active_run() is None and not (queue and transcript.queue):
             await self._answer(log, message)
+        elif transcript.active_run() is None:
+            log.append(message)  # what waits longer goes first
+            await self._answer_first(log)
         elif queue:
             log.append(message)
             await log.barrier()

@@ -77,8 +77,6 @@ class RunScreen(PaneScreen):
         try:
             if await desk.prepare(thread) and desk.thread is thread:
                 self._show_thread()
-            if thread.queue() and thread.active_run() is None:
-                await desk.send_queued(thread)  # what waits longer goes first
             await desk.send(thread, text)
         except TickertapeError as error:
             await self._attempt(drafts.not_sent(key, text))
