@@ -59,6 +59,7 @@ def _long(thread: str = "t", exchanges: int = MESSAGES) -> LogBuilder:
 async def _keep(store: SplitThreadStore, log: Sequence[Envelope]) -> None:
     await store.claim(log[0].thread)
     store.append(log)
+    await store.barrier(log[0].thread)
 
 
 async def _seen(store: SplitThreadStore, thread: str = "t") -> Transcript:
@@ -101,16 +102,39 @@ async def test_a_short_thread_an_unknown_one_and_a_private_one_are_read_whole(
         assert await store.preview(thread) is None
 
 
-async def test_a_thread_in_which_something_goes_on_is_read_whole(store: SplitThreadStore) -> None:
+async def test_what_goes_on_is_there_too(store: SplitThreadStore) -> None:
     build = _long()
-    build.asked("last")
-    build.started("r-last", store.owner)
     await _keep(store, build.log)
+    steps = [
+        [*build.asked("last"), *build.started("r-last", store.owner)],
+        [*build.answering("r-last", "a-last"), *build.words("one", run="r-last", message="a-last")],
+        build.words(" two", run="r-last", message="a-last"),
+        [build.add(e.RunInterrupted(), "r-last")],
+        build.ended("r-last"),
+    ]
+    whole = Transcript("t").apply_all(_long().log)
+    for step in steps:
+        store.append(step)
+        _assert_is_end_of(await _seen(store), whole.apply_all(step))
+
+
+async def test_so_much_goes_on_that_it_has_to_be_read_whole(store: SplitThreadStore) -> None:
+    build = _long()
+    await _keep(store, build.log)
+    steps = [*build.asked("last"), *build.started("r-last", store.owner)]
+    # These do not merge.
+    steps += [build.add(e.RunStatusChanged(status=f"{each}"), "r-last") for each in range(1_000)]
+    store.append(steps)
     assert await store.preview("t") is None
-    store.append([build.add(e.RunInterrupted(), "r-last")])
+
+
+async def test_an_old_branch_that_was_just_chosen(store: SplitThreadStore) -> None:
+    build = _long()
+    await _keep(store, build.log)
+    store.append(build.started("r-last", store.owner))  # nothing is folded from here on
+    await _seen(store)
+    store.append([build.add(e.LeafSelected(message_id="a1"))])
     assert await store.preview("t") is None
-    store.append(build.ended("r-last"))
-    _assert_is_end_of(await _seen(store), build.live)
 
 
 async def test_branches_among_the_newest_are_counted(store: SplitThreadStore) -> None:
@@ -196,20 +220,24 @@ async def _written(path: Path, log: Sequence[Envelope]) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-@given(random_logs(), st.integers(1, 4))
-def test_of_any_thread_it_is_the_end_or_nothing(log: Sequence[Envelope], newest: int) -> None:
+@given(random_logs(), st.integers(1, 4), st.integers(1, 60))
+def test_of_any_thread_it_is_the_end_or_nothing(
+    log: Sequence[Envelope], newest: int, first: int
+) -> None:
     with (
         tempfile.TemporaryDirectory(dir=_MEMORY) as directory,
         mock.patch.object(preview, "MESSAGES", newest),
     ):
-        asyncio.run(_compare(Path(directory) / "t.db", log))
+        asyncio.run(_compare(Path(directory) / "t.db", log, first))
 
 
-async def _compare(path: Path, log: Sequence[Envelope]) -> None:
+async def _compare(path: Path, log: Sequence[Envelope], first: int) -> None:
     store = SqliteThreadStore.open(path)
     try:
         await store.claim("t")
-        store.append(log)
+        store.append(log[:first])
+        await store.barrier()
+        store.append(log[first:])
         end, whole = await store.preview("t"), await store.load("t")
         if end is not None:
             assert whole is not None

@@ -335,10 +335,11 @@ class ThreadStore(Journal, Protocol):
         ...
 
     async def preview(self, thread_id: ThreadId) -> Transcript | None:
-        """The end of a long thread in which nothing goes on, fast however long it is; else None.
+        """The end of a long thread as of everything appended so far, fast however long it is.
 
         It holds the newest messages of the selected path and what belongs to them: for the eyes
-        alone, since all that is older is missing.
+        alone, since all that is older is missing. None when only ``load`` can tell, or does not
+        take long.
         """
         ...
 

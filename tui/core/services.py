@@ -186,8 +186,8 @@ class RunLog(Protocol):
     async def preview(self, thread_id: ThreadId) -> Transcript | None:
         """The end of a long thread, at once, to be shown until ``subscribe`` has all of it.
 
-        None when that does not take long, or something goes on in the thread. Nothing may be
-        decided from it: all that is older is missing.
+        None when that does not take long, or there is no short way. Nothing may be decided from
+        it: all that is older is missing.
         """
         ...
 

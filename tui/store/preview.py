@@ -6,8 +6,10 @@ from typing import Any
 
 import apsw
 
+from tui.core.events import Envelope, LeafSelected
 from tui.core.models import ThreadId
 from tui.core.transcript import Transcript
+from tui.store.journal import read_tail
 from tui.store.rows_read import (
     MESSAGE_COLUMNS,
     PART_COLUMNS,
@@ -23,11 +25,9 @@ MESSAGES = 80
 # With so many on other branches among them, the end of the thread is not near its leaf.
 _MOST = 4 * MESSAGES
 
-# What is still in the journal, or going on, has to be folded first: that is what ``load`` does.
-_AT_REST = """
-SELECT folded_seq = last_seq AND coalesce(
-  (SELECT now = 'finished' FROM run WHERE thread_id = t.id ORDER BY seq DESC LIMIT 1), 1)
-FROM thread t WHERE id = ?
+_UNFOLDED = """
+SELECT count(*) FROM (SELECT 1 FROM journal WHERE thread_id = ?1
+  AND seq > (SELECT folded_seq FROM thread WHERE id = ?1) LIMIT ?2)
 """
 # A damaged log may hold a cycle; the depth ends that too.
 _NEWEST_OF_PATH = """
@@ -62,17 +62,35 @@ _RUNS = RUN_COLUMNS + _NEWEST_RUNS
 def read_preview(connection: apsw.Connection, thread_id: ThreadId) -> Transcript | None:
     """The newest messages of the selected path, with all that belongs to them, or None.
 
-    None when the thread is short, something goes on in it, or there is no such thread: ``load``
-    is the way then. Takes a few milliseconds however long the thread is. Inside the caller's
+    None when the thread is short, or has much that is not folded, or does not exist: ``load`` is
+    the way then. Takes a few milliseconds however long the thread is. Inside the caller's
     transaction.
     """
-    row: Any = connection.execute(_AT_REST, (thread_id,)).fetchone()
-    if row is None or not row[0]:
-        return None
     found: Any = connection.execute(_NEWEST_OF_PATH, (thread_id, MESSAGES)).fetchone()
     count, first = found
-    if count < MESSAGES:
+    unfolded: Any = connection.execute(_UNFOLDED, (thread_id, _MOST + 1)).fetchone()
+    if count < MESSAGES or unfolded[0] > _MOST:
         return None
+    transcript = _read_newest(connection, thread_id, first)
+    tail = None if transcript is None else read_tail(connection, thread_id, transcript.seq)
+    if transcript is None or tail is None:
+        return None
+    transcript.apply_all(tail)
+    # Since the fold the thread may have gone on at a place that was not read.
+    is_whole = all(_is_about(transcript, each) for each in tail)
+    return transcript if is_whole and len(transcript.path()) >= MESSAGES else None
+
+
+def _is_about(transcript: Transcript, envelope: Envelope) -> bool:
+    """Whether the transcript has what the envelope is about."""
+    event = envelope.event
+    if isinstance(event, LeafSelected):
+        return event.message_id in transcript.messages
+    return envelope.run is None or envelope.run in transcript.runs
+
+
+def _read_newest(connection: apsw.Connection, thread_id: ThreadId, first: int) -> Transcript | None:
+    """All from that position on, as far as it is folded; None when that is too much."""
     messages: list[Any] = list(connection.execute(_MESSAGES, (thread_id, first, _MOST)))
     transcript = read_head(connection, thread_id)
     if transcript is None or len(messages) > _MOST:

@@ -47,6 +47,7 @@ class Column:
         self._fitted: set[Row] = set()
         self._heights = Heights()
         self._top = Spot(0, 0)
+        self._kept: tuple[Spot, _Mark | None] = (self._top, None)
         self.width = 0
         self.height = 0
         self.following = True
@@ -88,10 +89,12 @@ class Column:
         reading = self._rows[place] if place < len(self._rows) else None
         following = self.following
         self.begin(rows)
-        found = [each for each, row in enumerate(rows) if reading and same(row, reading)]
-        if not following and found:
+        if following or reading is None:
+            return
+        found = next((each for each, row in enumerate(rows) if same(row, reading)), None)
+        if found is not None:
             self.following = False
-            self._top = Spot(found[0], line)
+            self._top = Spot(found, line)
 
     def lines_of(self, row: Row) -> RowLines | None:
         """What a row shows, if it was in view."""
@@ -138,11 +141,15 @@ class Column:
     def resize(self, width: int, height: int) -> None:
         """The view has another size."""
         if width != self.width:
-            mark = self._mark()
+            # Of several widths in a row all show the same place, however often lines break anew.
+            spot, mark = self._kept
+            if spot != self._top or mark is None or self.following:
+                mark = self._mark()
             self.width = width
             self._fitted.clear()
             self._measure(0)
             self._return_to(mark)
+            self._kept = self._top, mark
         self.height = height
 
     def view(self) -> list[Spot]:
