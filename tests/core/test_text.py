@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.core.text import GrowingText
 
 
-@given(st.lists(st.text("ab😀", max_size=4), max_size=8), st.integers(0, 40), st.booleans())
-def test_since_is_a_slice(pieces: list[str], start: int, joined: bool) -> None:
+@given(
+    st.lists(st.text("ab😀", max_size=4), max_size=12),
+    st.integers(0, 40),
+    st.sets(st.integers(0, 11)),
+)
+def test_its_beginning_and_its_end_are_slices(
+    pieces: list[str], place: int, read_after: set[int]
+) -> None:
     text = GrowingText()
-    for piece in pieces:
-        text.append(piece)
-        if joined:
-            str(text)
+    with patch("tui.core.text._LOOSE", 3):
+        for number, piece in enumerate(pieces):
+            text.append(piece)
+            if number in read_after:
+                str(text)
     whole = "".join(pieces)
-    assert text.since(start) == whole[start:]
+    assert text.since(place) == whole[place:]
+    assert text.head(place) == whole[:place]
+    assert str(text) == whole
     assert len(text) == len(whole)
 
 

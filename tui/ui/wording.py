@@ -155,9 +155,8 @@ def tool_symbol(call: ToolCall, *, live: bool = True) -> str:
 
 def tool_preview(call: ToolCall) -> str:
     """What is worth seeing behind the state: why it failed, else the arguments."""
-    if call.state is ToolState.FAILED:
-        return one_line(str(call.output))
-    return one_line(str(call.arguments))
+    told = call.output if call.state is ToolState.FAILED else call.arguments
+    return one_line(told.head(2 * _PREVIEW + 1))  # there may be megabytes, and this is every frame
 
 
 def usage_text(usage: Usage | None) -> str:
