@@ -198,8 +198,10 @@ class ChatView(Vertical):
         """About how tall a row is that nobody has seen; a glance only, there may be thousands."""
         if not isinstance(row, MessageRow):
             return 2
-        parts = self._message(row).parts
-        return 1 + row.headed + sum(1 + len(part.text) // width for part in parts)
+        height = 1 + row.headed
+        for part in self._transcript.messages[row.message_id].parts:
+            height += 1 + len(part.text) // width
+        return height
 
     def _put_notice(self, notice: Widget | None) -> None:
         """Show something instead of the conversation, or the conversation again."""
