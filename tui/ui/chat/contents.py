@@ -12,9 +12,10 @@ from tui.ui.chat.sections import Answer
 
 
 class Code(NamedTuple):
-    """A block of code: the line of its row on which it begins, and where it is from."""
+    """A block of code: the lines of its row on which it begins and ends, and where it is from."""
 
-    line: int
+    first: int
+    last: int
     section: Answer
     block: int
 
@@ -40,9 +41,10 @@ def codes(message: MessageLines) -> list[Code]:
     """The blocks of code of a message, in order."""
     found: dict[tuple[int, int], Code] = {}
     for index, shown in enumerate(_lines(message)):
-        if isinstance(shown.section, Answer):
-            code = Code(index, shown.section, shown.line.block)
-            found.setdefault((id(code.section), code.block), code)
+        if isinstance(shown.section, Answer) and shown.line.pieces:
+            code = Code(index, index, shown.section, shown.line.block)
+            known = found.setdefault((id(code.section), code.block), code)
+            found[id(code.section), code.block] = known._replace(last=index)
     return [code for code in found.values() if code.section.is_code(code.block)]
 
 

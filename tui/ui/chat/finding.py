@@ -46,8 +46,10 @@ def matches(
 
 def spans(shown: Shown, pattern: re.Pattern[str] | None) -> Iterator[tuple[int, int, int]]:
     """The characters of a line that match, from where to where, and the place in the words."""
+    if pattern is None or shown.part is None:
+        return
     pieces = [piece for piece in shown.line.pieces if piece.at >= 0]
-    if pattern is None or shown.part is None or not pieces:
+    if not pieces:
         return
     # A match may have begun on the line before, and may end on the one after.
     reach = len(pattern.pattern)

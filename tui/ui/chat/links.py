@@ -27,7 +27,10 @@ class LinksScreen(ModalScreen[str | None]):
             padding: 1 2; border: round $border; background: $surface;
         }
         Static { height: auto; text-style: bold; }
-        OptionList { height: auto; max-height: 1fr; margin: 1 0; background: $surface; }
+        OptionList {
+            height: auto; max-height: 1fr; margin: 1 0; padding: 0;
+            border: none; background: $surface;
+        }
         .keys { text-style: none; color: $text-muted; }
     }
     """

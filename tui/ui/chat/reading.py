@@ -175,7 +175,8 @@ class ReadableLog(SelectableLog):
         if self._code is None:
             self.post_message(self.NothingThere("There is no code in this message."))
             return
-        self.column.reveal(Spot(place, self._code.line), _CONTEXT)
+        for line in (self._code.last, self._code.first):
+            self.column.reveal(Spot(place, line), _CONTEXT)
         self.moved()
         self.restyle()
         self._copy(self._code.text)

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from tui.ui.chat.column import Spot
 from tui.ui.chat.excerpt import excerpt
 from tui.ui.chat.log import ChatLog
+from tui.ui.markdown import Ink
 
 _WHOLE_LINE = 1 << 20
 # A line's place in the column as one number, in order: what a selection is remembered by.
@@ -46,7 +47,8 @@ class SelectableLog(ChatLog):
         if span is not None:
             # The colour of its text may be see-through, which a line of cells cannot be.
             ground = self.screen.get_component_rich_style("screen--selection").bgcolor
-            strip = highlighted(strip, *span, Style(bgcolor=ground))
+            style = Style(color=self._colours().style(Ink()).color, bgcolor=ground)
+            strip = highlighted(strip, *span, style)
         return strip.apply_offsets(0, at)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
