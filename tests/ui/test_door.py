@@ -19,6 +19,9 @@ from textual.widgets.option_list import Option
 from tests.ui.driving import running, settle
 from tests.ui.fakes import FakeBackend
 from tui.core.sanitise import sanitise
+from tui.ui.chat.entries import RuleRow
+from tui.ui.chat.log import ChatLog
+from tui.ui.chat.row_lines import RuleLines
 from tui.ui.dialogs import ConfirmScreen, LineScreen
 from tui.ui.door import LineDoor
 from tui.ui.leaving import Leaving
@@ -50,6 +53,13 @@ def _titled() -> Widget:
     return titled
 
 
+def _conversation() -> Widget:
+    """It paints its lines past Textual's own way to the door."""
+    log = ChatLog(lambda _: RuleLines(EVIL), lambda _row, _width: 1)
+    log.column.begin([RuleRow("m", EVIL)])
+    return log
+
+
 _FORGETFUL: dict[str, Callable[[], Widget]] = {
     "text": lambda: Static(Content(EVIL)),
     "label": lambda: Label(EVIL, markup=False),
@@ -57,6 +67,7 @@ _FORGETFUL: dict[str, Callable[[], Widget]] = {
     "input": lambda: Input(EVIL),
     "text area": lambda: TextArea(EVIL),
     "title": _titled,
+    "conversation": _conversation,
 }
 
 

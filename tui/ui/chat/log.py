@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -62,6 +63,7 @@ class ChatLog(Widget, can_focus=True):
         self._thumb = range(0)
         self._strips: dict[int, Strip] = {}
         self._palette: Palette | None = None
+        self._ground: Color | None = None
         self._dragging = False
 
     # --- painting --------------------------------------------------------------------------
@@ -126,7 +128,7 @@ class ChatLog(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Theme or styles changed."""
         super().notify_style_update()
-        self._palette = None
+        self._palette = self._ground = None
         self._strips.clear()
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -146,10 +148,11 @@ class ChatLog(Widget, can_focus=True):
 
     def _filtered(self, strip: Strip) -> Strip:
         """On the background, and through the filters that every painted line passes."""
-        ground = self.background_colors[1]
-        strip = strip.apply_style(Style(bgcolor=ground.rich_color))
+        if self._ground is None:
+            self._ground = self.background_colors[1]
+        strip = strip.apply_style(Style.from_color(bgcolor=self._ground.rich_color))
         for each in self.get_line_filters():
-            strip = strip.apply_filter(each, ground)
+            strip = strip.apply_filter(each, self._ground)
         return strip
 
     def _paint(self, y: int) -> Strip:
