@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
@@ -23,6 +23,8 @@ from tui.ui.chat.log import ChatLog
 from tui.ui.chat.row_lines import MessageLines
 from tui.ui.leaving import Leaving
 
+# Those on paper: ``pytest -m slow tests/ui/chat/test_pictures.py``.
+_THEMES = (themes.DARK, pytest.param(themes.LIGHT, marks=pytest.mark.slow))
 _REFERENCE = (Path(__file__).parents[1] / "markdown" / "reference.md").read_text(encoding="utf-8")
 
 
@@ -47,7 +49,7 @@ async def arrive(pilot: Pilot[Leaving]) -> None:
     await settle(pilot)
 
 
-@pytest.mark.parametrize("theme", [themes.DARK, themes.LIGHT])
+@pytest.mark.parametrize("theme", _THEMES)
 @pytest.mark.parametrize("size", [(40, 190), (80, 150), (140, 150)], ids=str)
 def test_every_construct(
     size: tuple[int, int], theme: str, snap_compare: Callable[..., Any]
@@ -69,7 +71,7 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("theme", [themes.DARK, themes.LIGHT])
+@pytest.mark.parametrize("theme", _THEMES)
 @pytest.mark.parametrize("doing", KEYS)
 def test_a_reader(doing: str, theme: str, snap_compare: Callable[..., Any]) -> None:
     async def run_before(pilot: Pilot[Leaving]) -> None:
@@ -108,6 +110,7 @@ async def test_another_theme_keeps_the_place_and_paints_all_anew() -> None:
     assert then_dark == dark
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(8, 140), min_size=1, max_size=4), st.floats(0, 1))
 def test_the_text_on_top_stays_at_every_width(widths: list[int], share: float) -> None:
     part = Part(id="p", message_id="m", index=0, kind=PartKind.TEXT, text=GrowingText(_REFERENCE))

@@ -175,15 +175,15 @@ async def test_reasoning_of_the_marked_message_alone_is_unfolded() -> None:
 
 
 async def test_lines_are_selected_by_keys_and_copied_as_source() -> None:
-    async with running(thread("- *a*\n- **b**\n- c\n", "x\n\n" * 30), SMALL) as pilot:
+    async with running(thread("- *a*\n- **b**\n- c\n", "x\n\n" * 20), SMALL) as pilot:
         await pilot.press("shift+f6", "home", "right_square_bracket", "right_square_bracket")
         await pilot.press("v", "down", "down", "c")
         assert taken(pilot) == "- *a*\n- **b**"
-        await pilot.press("v", *["down"] * 30, "ctrl+c")
+        await pilot.press("v", *["down"] * 20, "ctrl+c")
         assert "Copied" in status(pilot)
         assert "question 2\n\nx" in taken(pilot)
         await pilot.press("escape", "up", "c")
-        assert taken(pilot) == "x\n\n" * 30
+        assert taken(pilot) == "x\n\n" * 20
 
 
 async def test_the_mouse_selects_source_across_messages_and_in_a_fence() -> None:

@@ -29,7 +29,7 @@ class LinksScreen(ModalScreen[str | None]):
         Static { height: auto; text-style: bold; }
         OptionList {
             height: auto; max-height: 1fr; margin: 1 0; padding: 0;
-            border: none; background: $surface;
+            &, &:focus { border: none; background: $surface; }
         }
         .keys { text-style: none; color: $text-muted; }
     }
