@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.events import MouseDown, MouseMove, MouseScrollUp, MouseUp
+from textual.events import Click, MouseDown, MouseMove, MouseScrollUp, MouseUp
 from textual.pilot import Pilot
 
 from tests.ui.driving import SMALL, click_on, running, screen_text, settle, status, text_of, until
@@ -55,7 +55,7 @@ async def drag(pilot: Pilot[Leaving], begin: str, end: str, *, wheel: int = 0) -
     last = x + cells(end) - 1, y
     for offset in ((x, y), last):
         await pilot._post_mouse_events([MouseMove], offset=offset, button=1)
-    await pilot._post_mouse_events([MouseUp], offset=last, button=1)
+    await pilot._post_mouse_events([MouseUp, Click], offset=last, button=1)
 
 
 def cells(words: str) -> int:
@@ -179,7 +179,7 @@ async def test_lines_are_selected_by_keys_and_copied_as_source() -> None:
         await pilot.press("shift+f6", "home", "right_square_bracket", "right_square_bracket")
         await pilot.press("v", "down", "down", "c")
         assert taken(pilot) == "- *a*\n- **b**"
-        await pilot.press("v", *["down"] * 20, "ctrl+c")
+        await pilot.press("v", *["down"] * 36, "ctrl+c")
         assert "Copied" in status(pilot)
         assert "question 2\n\nx" in taken(pilot)
         await pilot.press("escape", "up", "c")
