@@ -22,7 +22,7 @@ from typing import Any
 from tests.bench.documents import KINDS
 
 _ROUNDS, _QUICK_ROUNDS = 5, 1
-_WORDS, _NAIVE_WORDS = 4000, 1000
+_WORDS = 10_000  # ten seconds of a fast stream
 _IDLE, _QUICK_IDLE = 60, 10
 _LONG, _SHORT, _NAIVE = 64_000, 1_000, 4_000
 _MESSAGES = 10_000
@@ -152,7 +152,7 @@ def rows(lab: Lab) -> list[Row]:
     found: list[Row] = []
     for kind in ("text", "calls"):
         ours = _wire("ours", kind)
-        naive = _wire("naive", kind, 1000, _NAIVE_WORDS)
+        naive = _wire("naive", kind)
         found += [
             _against(
                 f"CPU a delta, {kind}, to parse only", ours, _wire("parse", kind), 2, key="cpu"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -121,6 +122,7 @@ async def soak(deltas: int) -> list[float]:
                 await _stream_answer(stage, thread, f"{thread}-{answer}", number + answer)
             backend._logs[thread].clear()
             if (number + 1) % max(1, deltas // _IN_THREAD // 10) == 0:
+                gc.collect()
                 found.append(resident())
     return found
 
