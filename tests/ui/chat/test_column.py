@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 from hypothesis import HealthCheck, settings
@@ -18,14 +19,19 @@ from tui.ui.chat.row_lines import Shown
 from tui.ui.markdown import Line, Piece
 
 
+@cache
+def _part(name: str) -> Part:
+    """A row that is made anew shows the same part."""
+    text = GrowingText("x")
+    return Part(id=name, message_id=name, index=0, kind=PartKind.TEXT, text=text)
+
+
 class Words:
     """A row of so many characters, which are wrapped to the width; every line says its place."""
 
     def __init__(self, name: str, sizes: dict[str, int]) -> None:
         self.sizes = sizes
-        self.part = Part(
-            id=name, message_id=name, index=0, kind=PartKind.TEXT, text=GrowingText("x")
-        )
+        self.part = _part(name)
         self.width = 1
 
     @property
@@ -145,12 +151,12 @@ class Reading(RuleBasedStateMachine):
         at = self.kept[1] if self.kept[0] == top else (top or ("", 0))[1]
         self.column.resize(width, height)
         view = self.column.view()
-        if top is None or not view or view[-1:] == self.everything()[-1:]:
-            return  # the end has come nearer
-        shown = self.column.shown(view[0])
-        assert name_of(self.column.rows[view[0].row]) == top[0]
-        assert shown.line.start <= at < shown.line.end
-        self.kept = self.top(), at
+        if top is None or not view:
+            return
+        line = self.column.shown(view[0]).line
+        stays = name_of(self.column.rows[view[0].row]) == top[0] and line.start <= at < line.end
+        assert stays or view[-1:] == self.everything()[-1:]  # or the end has come nearer
+        self.kept = (self.top(), at) if stays else (None, 0)
 
     @invariant()
     def consecutive_lines_are_shown(self) -> None:

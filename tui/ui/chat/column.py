@@ -81,7 +81,10 @@ class Column:
         self._measure(begin)
         if reading is not None and place >= begin:
             places = (each for each, row in enumerate(rows) if same(row, reading))
+            spot, mark = self._kept
+            is_kept = spot == self._top
             self._top = Spot(next(places, min(place, max(0, len(rows) - 1))), line)
+            self._kept = self._top, mark if is_kept else None
 
     def restart(self, rows: list[Row]) -> None:
         """Rows of another copy of the same conversation: nothing that was laid out is kept."""
