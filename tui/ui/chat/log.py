@@ -77,6 +77,7 @@ class ChatLog(Widget, can_focus=True):
         """Lay out what is in view and refresh the lines that differ."""
         width, height = self.size
         if width <= LEFT + 1 or not height:
+            self._spots, self._shown = [], []  # there is no room for any line
             return
         self.column.resize(width - LEFT - 1, height)
         before = [self._place(y) for y in range(height)]
@@ -120,7 +121,7 @@ class ChatLog(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         """Other line breaks, same place."""
-        self._shown = []
+        self._spots, self._shown = [], []
         self._strips.clear()
         self.repaint()
         self.refresh()
