@@ -97,18 +97,18 @@ def test_a_name_of_a_variable_and_a_long_model_are_no_keys(config: Path) -> None
 
 def test_unset_takes_it_back_and_leaves_no_empty_tables(config: Path) -> None:
     _set(config, "limits.max_rounds", "7")
-    _set(config, "profiles.new.model", "m")
-    unset_value(config, ("profiles", "new", "model"))
+    _set(config, "profiles.new.preset", "groq")
+    unset_value(config, ("profiles", "new", "preset"))
     assert _local(config) == {"limits": {"max_rounds": 7}}
     with pytest.raises(ConfigError, match=r"local.toml says nothing about profiles.work.model"):
         unset_value(config, ("profiles", "work", "model"))
 
 
 def test_what_is_still_needed_cannot_be_unset(config: Path) -> None:
-    _set(config, "profiles.new.model", "m")
+    _set(config, "profiles.new.preset", "groq")
     _set(config, "default_profile", "new")
     with pytest.raises(ConfigError, match="still needed"):
-        unset_value(config, ("profiles", "new", "model"))
+        unset_value(config, ("profiles", "new", "preset"))
     assert load_settings(config).default_profile == "new"
 
 
@@ -247,3 +247,23 @@ def test_what_is_refused_was_never_set_so_it_need_not_be_unset(config: Path) -> 
     with pytest.raises(ConfigError) as caught:
         _set(config, "limits.max_rounds", "0")
     assert "unset" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_profile_that_nobody_knows_is_not_begun_by_its_model(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    with pytest.raises(ConfigError, match="no profile 'typo'") as refused:
+        set_value(config, ("profiles", "typo", "model"), "m")
+    assert "profiles.typo.preset" in refused.value.hint
+    set_value(config, ("profiles", "typo", "preset"), "groq")
+    set_value(config, ("profiles", "typo", "model"), "m")
+    assert load_settings(config).profiles["typo"].model == "m"
+
+
+def test_what_is_left_of_a_profile_that_is_gone_makes_none(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.work]\npreset = "groq"\n', encoding="utf-8")
+    set_value(config, ("profiles", "work", "model"), "m")
+    config.write_text("", encoding="utf-8")
+    assert "work" not in load_settings(config).profiles
+    config.write_text('[profiles.work]\npreset = "groq"\n', encoding="utf-8")
+    assert load_settings(config).profiles["work"].model == "m"

@@ -54,7 +54,14 @@ def set_value(config_file: Path, key: KeyPath, value: Any) -> None:
 
     def update(local: dict[str, Any]) -> None:
         put(local, key, value)
-        settings_of(_with(layers, local))
+        changed = _with(layers, local)
+        settings_of(changed)
+        if len(key) > 1 and key[1] in changed.strays:
+            raise ConfigError(
+                f"There is no profile {key[1]!r}.",
+                hint=f"A new one begins with how to reach it: tickertape config set "
+                f"profiles.{key[1]}.preset NAME (or .base_url URL).",
+            )
 
     change(layers.local_file, update)
 

@@ -34,6 +34,7 @@ from tui.core.settings import (
 _SECTIONS = ("limits", "sandbox", "display", "storage", "reports")
 _TOP_LEVEL = ("default_profile", "profiles", *_SECTIONS)
 _MOST_SAID = 12
+_REACH = {"preset", "protocol", "base_url", "embedded"}
 
 S = TypeVar("S", Limits, SandboxSettings, DisplaySettings, StorageSettings, ReportSettings)
 
@@ -54,6 +55,22 @@ class Layers:
     def local_file(self) -> Path:
         """Beside the other one."""
         return self.config_file.with_name("local.toml")
+
+    @property
+    def strays(self) -> list[str]:
+        """Profiles of which only local.toml says something, and not how to reach them.
+
+        Their profile has gone from config.toml since a model was chosen for it, or never was.
+        """
+        known, own = self.config.get("profiles"), self.local.get("profiles")
+        if not isinstance(own, dict) or not isinstance(known, dict | None):
+            return []
+        return [
+            name
+            for name, table in own.items()
+            if name not in PRESETS and name not in (known or {})
+            if isinstance(table, dict) and not _REACH & table.keys()
+        ]
 
     @property
     def merged(self) -> dict[str, Any]:
@@ -96,7 +113,7 @@ def settings_of(layers: Layers) -> Settings:
     check, data = Checker(), layers.merged
     check.known(data, _TOP_LEVEL, ())
     here = layers.config_file.parent
-    profiles = build_profiles(check, data, here)
+    profiles = build_profiles(check, _without(data, layers.strays), here)
     default = _default(check, data, {**PRESETS, **profiles})
     limits = _section(check, Limits, data, "limits")
     sandbox = _section(check, SandboxSettings, data, "sandbox")
@@ -117,6 +134,13 @@ def settings_of(layers: Layers) -> Settings:
         storage=storage,
         reports=reports,
     )
+
+
+def _without(data: dict[str, Any], strays: list[str]) -> dict[str, Any]:
+    if not strays:
+        return data
+    profiles = {name: table for name, table in data["profiles"].items() if name not in strays}
+    return {**data, "profiles": profiles}
 
 
 def _default(check: Checker, data: Mapping[str, Any], known: Mapping[str, Profile | None]) -> str:
