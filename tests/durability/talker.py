@@ -10,11 +10,13 @@ many seconds after they were made.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.durability.front import Following, Front, front
@@ -25,6 +27,7 @@ from tui.core.models import Role
 
 SHARED = "thread-shared"
 _PATIENCE = 300.0
+_GLANCE = 1.0  # seconds between two looks of a reader at what waits
 
 
 def own_thread(name: str) -> str:
@@ -46,10 +49,23 @@ class Watch:
         self._looked_at = 0
         self._changed = asyncio.Condition()
 
-    async def ended(self, run_id: str) -> None:
-        """Return when the run is over."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._is_over(run_id))
+    async def ended(self, run_id: str, send_waiting: Callable[[], Awaitable[None]]) -> None:
+        """Return when the run is over.
+
+        A message that reaches a holder in the moment in which it lets go of the thread waits in the
+        queue for its reader, as after any ending; a reader sees that and sends it.
+        """
+        while not await self._is_soon_over(run_id):
+            transcript = self._following.transcript
+            if transcript.queue and transcript.active_run() is None:
+                with contextlib.suppress(BusyError):
+                    await send_waiting()
+
+    async def _is_soon_over(self, run_id: str) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GLANCE), self._changed:
+                await self._changed.wait_for(lambda: self._is_over(run_id))
+        return self._is_over(run_id)
 
     def _is_over(self, run_id: str) -> bool:
         run = self._following.transcript.runs.get(run_id)
@@ -89,7 +105,8 @@ async def _say(reader: Front, watch: Watch, thread: str, said: str) -> None:
             # The other one holds the thread but runs nothing: it lets go in a moment.
             await asyncio.sleep(0.02)
         else:
-            await watch.ended(run_id)
+            waiting = partial(reader.services.conversations.send_queued, thread)
+            await watch.ended(run_id, waiting)
             return
 
 

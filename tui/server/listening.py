@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from tui.core.errors import ConfigError, TickertapeError
 
 _LAST_PORT = 65_535
+_TICK_SECONDS = 1.0
 _GRACE = 1  # seconds for responses to end before they are cancelled
 
 
@@ -39,6 +41,7 @@ class Listener(uvicorn.Server):
         )
         self._app = app
         self._on_started = on_started
+        self._asked_to_stop = asyncio.Event()
         # Without any handler Python prints warnings to the terminal, which may be ours to draw on.
         logging.getLogger("uvicorn").addHandler(logging.NullHandler())
 
@@ -46,6 +49,13 @@ class Listener(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are for whoever starts the server."""
         yield
+
+    async def main_loop(self) -> None:
+        """Once a second the date of answers is put right, where uvicorn looks up ten times."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._asked_to_stop.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -63,6 +73,7 @@ class Listener(uvicorn.Server):
         """Begin to stop: streams end first, since each would hold the server. On its loop only."""
         self._app.state.runs.end_streams()
         self.should_exit = True
+        self._asked_to_stop.set()
 
 
 def bind(host: str, port: int) -> socket.socket:
