@@ -198,7 +198,9 @@ class World:
         self._switching: asyncio.Task[None] | None = None
         self._names = (f"t{number}" for number in itertools.count(3))
         self._words = itertools.count()
-        self.drafts = Drafts(self, self, spawn=self._spawn, complain=lambda _: None)
+        self.drafts = Drafts(
+            self, self, spawn=lambda act: self._spawn(act()), complain=lambda _: None
+        )
         self._spawn(self._quietly(self.drafts.restore()))
 
     def _spawn(self, act: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

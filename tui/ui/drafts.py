@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 
 from tui.core.errors import TickertapeError
 from tui.ui.leaving import Unsaved
@@ -61,7 +61,7 @@ class Drafts:
         desk: Shelf,
         composer: Box,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Callable[[Callable[[], Coroutine[None, None, None]]], object],
         complain: Callable[[TickertapeError], None],
     ) -> None:
         self._desk = desk
@@ -100,7 +100,7 @@ class Drafts:
             self._latest = time.monotonic() + _PAUSE
             self._wake_in(_PAUSE)
         else:
-            self._spawn(self._save_or_say_once())
+            self._spawn(self._save_or_say_once)
 
     async def _save_or_say_once(self) -> None:
         told, self._refused = self._refused, False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any
 
 from textual.timer import Timer
 
@@ -244,11 +244,10 @@ class ThreadScreen(LayoutScreen):
         if self._drafts is not None:
             self._drafts.typed()
 
-    def _run_apart(self, act: Coroutine[Any, Any, None]) -> None:
-        try:
+    def _run_apart(self, act: Callable[[], Coroutine[None, None, None]]) -> None:
+        # Once the app is over, whoever ended it asks for what is unsaved.
+        with contextlib.suppress(RuntimeError):
             self.run_worker(act, group="draft")
-        except RuntimeError:  # the app is over; whoever ended it asks for what is unsaved
-            act.close()
 
     async def _leave_draft(self) -> bool:
         """Store the unsent text before leaving its thread; without that, it is not left."""
