@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from textual.timer import Timer
+from textual.worker import WorkType
 
 from tui.core.errors import TickertapeError
 from tui.core.events import Envelope, RunFinished, RunInterrupted, RunResumed, RunStarted
@@ -244,7 +245,7 @@ class ThreadScreen(LayoutScreen):
         if self._drafts is not None:
             self._drafts.typed()
 
-    def _run_apart(self, act: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _run_apart(self, act: WorkType[None]) -> None:
         # Once the app is over, whoever ended it asks for what is unsaved.
         with contextlib.suppress(RuntimeError):
             self.run_worker(act, group="draft")
