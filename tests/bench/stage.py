@@ -54,12 +54,12 @@ async def staged(backend: FakeBackend, thread: str = "t") -> AsyncIterator[Stage
         painted(self)
         stage.note_frame()
 
-    clock.FrameClock.painted = noted  # type: ignore[method-assign]
+    clock.FrameClock.painted = noted  # type: ignore[method-assign]  # to know when
     await asyncio.sleep(_START_SECONDS)
     try:
         yield stage
     finally:
-        clock.FrameClock.painted = painted  # type: ignore[method-assign]
+        clock.FrameClock.painted = painted  # type: ignore[method-assign]  # as it was
         app.exit()
         await running
 
